@@ -1,1 +1,32 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+// In reading order; rustfmt would sort them.
+pub mod error;
+
+pub mod text;
+
+pub mod id;
+
+pub mod time;
+
+pub mod entropy;
+
+pub mod limit;
+
+pub mod digest;
+
+pub mod event;
+
+pub mod batch;
+
+pub mod arrival;
+
+pub mod crypto;
+
+pub mod wire;
+
+pub mod durable;
+
+pub mod seglog;
+
+pub mod backoff;

@@ -1,0 +1,40 @@
+//! The only place where the wire meets the domain: both directions side by side.
+//!
+//! Out of here come values that keep their promises, or a [`WireError`] that names the field and the
+//! rule it broke. Nothing here does I/O.
+
+pub mod event;
+pub mod signed;
+
+mod kinds;
+
+use crate::error::{Classify, Kind};
+
+/// A field of a message breaks a rule.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{field}` must be {rule}")]
+pub struct WireError {
+    /// The field, as the `.proto` names it.
+    pub field: &'static str,
+    /// What it must be.
+    pub rule: &'static str,
+}
+
+impl WireError {
+    /// Says which field and what it must be.
+    #[must_use]
+    pub const fn new(field: &'static str, rule: &'static str) -> Self {
+        Self { field, rule }
+    }
+}
+
+impl Classify for WireError {
+    fn kind(&self) -> Kind {
+        Kind::BadInput
+    }
+}
+
+/// Shorthand for a refusal.
+pub(crate) const fn refuse<T>(field: &'static str, rule: &'static str) -> Result<T, WireError> {
+    Err(WireError::new(field, rule))
+}
