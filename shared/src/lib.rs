@@ -30,3 +30,6 @@ pub mod durable;
 pub mod seglog;
 
 pub mod backoff;
+
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_support;
