@@ -10,7 +10,7 @@ pub(crate) fn without_prose(source: &str) -> String {
     let code = without_literals(source);
     match code.find("#[cfg(test)]\nmod ") {
         // Only an inline module is tests to the end; `mod tests;` has its own file.
-        Some(at) if code.get(at..).is_some_and(|rest| opens_a_block(rest)) => {
+        Some(at) if code.get(at..).is_some_and(opens_a_block) => {
             code.get(..at).unwrap_or_default().to_owned()
         }
         Some(_) | None => code,

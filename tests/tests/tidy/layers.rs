@@ -67,7 +67,12 @@ type Ban = (&'static str, &'static [&'static str], &'static [&'static str], &'st
 const NEVER: &[Ban] = &[
     ("proto", &["shared", "agent", "collector"], &[], "the wire knows nothing of ours"),
     ("shared", &["agent", "collector"], &[], "the vocabulary knows no program"),
-    ("shared", &["proto"], &["shared::wire"], "`wire` is the only place where proto meets domain"),
+    (
+        "shared",
+        &["proto"],
+        &["shared::wire", "shared::batch", "shared::crypto"],
+        "proto meets domain in `wire`, in a batch's body and in what is signed",
+    ),
     (
         "shared",
         &["std::net::TcpStream", "std::net::TcpListener", "tokio::net", "std::thread", "tonic"],

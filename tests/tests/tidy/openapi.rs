@@ -69,7 +69,10 @@ fn shape(document: &Value) -> Vec<String> {
                 said.push(format!("`{name}` names two operations"));
             }
             names.push(name);
-            if operation.get("responses").and_then(Value::as_object).is_none_or(|it| it.is_empty())
+            if operation
+                .get("responses")
+                .and_then(Value::as_object)
+                .is_none_or(serde_json::Map::is_empty)
             {
                 said.push(format!("`{name}` has no responses"));
             }
