@@ -12,3 +12,7 @@
 pub mod canonical;
 pub mod secret;
 pub mod signing;
+
+pub mod cert;
+
+pub mod tls;
