@@ -1,1 +1,4 @@
 #![doc = include_str!("../README.md")]
+
+// In reading order; rustfmt would sort them.
+pub mod store;
