@@ -21,7 +21,11 @@
 //! sees it at its next call and releases the bytes. Such a source is its own buffer: when the queue
 //! is full its thread waits. For any other source the newest observations are dropped and counted.
 
+pub mod file;
+pub mod network;
 pub mod outbox;
+pub mod process;
+pub mod procfs;
 
 use std::{
     fmt,
@@ -36,7 +40,8 @@ use std::{
 use cordon_shared::{
     error::{Classify, Kind},
     event::{
-        file, health,
+        file::{Action as FileAction, Identity},
+        health,
         network::{Action, Direction, Transport},
         process::{DescriptorKind, Ending, ExecutableKind, Process},
     },
@@ -97,7 +102,7 @@ pub struct Launch {
     /// After the exec. `exe_sha256`, `user` and `container` are left to enrichment.
     pub process: Process,
     /// The file that was executed.
-    pub exe_file: Option<file::Identity>,
+    pub exe_file: Option<Identity>,
     /// Where the image came from.
     pub exe_kind: ExecutableKind,
     /// Descriptors 0, 1 and 2; `None` when the tier does not know.
@@ -187,7 +192,7 @@ pub struct Listen {
 #[derive(Clone, PartialEq, Debug)]
 pub struct FileChange {
     /// What happened.
-    pub action: file::Action,
+    pub action: FileAction,
     /// Who did it.
     pub actor: Option<Actor>,
     /// Absolute path; after a rename the new one.
@@ -195,7 +200,7 @@ pub struct FileChange {
     /// Of a rename: the old one.
     pub path_before: Text,
     /// The file, when it could still be looked at.
-    pub file: Option<file::Identity>,
+    pub file: Option<Identity>,
     /// Whether it is a directory.
     pub is_directory: bool,
     /// Changes of the same kind that this one stands for, at least 1.

@@ -1,0 +1,3 @@
+//! The network sensor: chooses among its tiers.
+
+pub mod poll;

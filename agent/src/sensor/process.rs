@@ -1,0 +1,3 @@
+//! The process sensor: chooses among its tiers.
+
+pub mod poll;
