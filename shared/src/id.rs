@@ -99,6 +99,14 @@ uuid_id!(
     /// One exercise.
     ExerciseId
 );
+uuid_id!(
+    /// One question to the whole fleet.
+    SweepId
+);
+uuid_id!(
+    /// One entry of an agent's undo ledger.
+    LedgerId
+);
 
 /// One boot of one host: `/proc/sys/kernel/random/boot_id`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

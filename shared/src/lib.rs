@@ -23,6 +23,8 @@ pub mod arrival;
 
 pub mod crypto;
 
+pub mod keyring;
+
 pub mod wire;
 
 pub mod durable;

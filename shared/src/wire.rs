@@ -4,9 +4,12 @@
 //! rule it broke. Nothing here does I/O.
 
 pub mod event;
+pub mod keyring;
 pub mod signed;
 
 mod kinds;
+
+use std::time::Duration;
 
 use crate::error::{Classify, Kind};
 
@@ -32,6 +35,16 @@ impl Classify for WireError {
     fn kind(&self) -> Kind {
         Kind::BadInput
     }
+}
+
+/// Nanoseconds of a duration; the longest that the wire can say when it is longer.
+pub(crate) fn duration_to(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The duration of so many nanoseconds.
+pub(crate) const fn duration_from(ns: u64) -> Duration {
+    Duration::from_nanos(ns)
 }
 
 /// Shorthand for a refusal.

@@ -3,7 +3,10 @@
 use cordon_proto::v1;
 
 use super::{WireError, refuse};
-use crate::event::{file, health, kernel, login, network, process};
+use crate::{
+    event::{file, health, kernel, login, network, process},
+    keyring::key,
+};
 
 /// Declares both directions of one set of words. Written by hand they could disagree; here they
 /// cannot, and a word without a number does not compile.
@@ -63,3 +66,9 @@ words!(direction_to, direction_from, "direction", network::Direction, v1::Direct
 });
 words!(kernel_to, kernel_from, "object", kernel::Object, v1::KernelObject, { Module, BpfProgram });
 words!(login_to, login_from, "action", login::Action, v1::LoginAction, { Open, Close, Fail });
+words!(role_to, role_from, "role", key::Role, v1::Role, {
+    Viewer, Analyst, Responder, Lead, Admin, Automation,
+});
+words!(holder_to, holder_from, "holder_kind", key::HolderKind, v1::HolderKind, {
+    File, Hardware, Browser,
+});
