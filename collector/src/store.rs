@@ -13,6 +13,9 @@
 mod agent;
 mod audit;
 mod column;
+mod command;
+mod detection;
+mod incident;
 mod keyring;
 mod migrate;
 mod position;
@@ -29,6 +32,9 @@ use sqlx::{Any, AnyPool, Transaction, any::AnyPoolOptions};
 pub use self::{
     agent::{AgentRow, Facts, Greeting, HostRow, NewAgent, NewCertificate, SensorRow, Standing},
     audit::{AuditBreak, AuditRow},
+    command::{Closing, CommandRow, CommandState, Due, NewCommand},
+    detection::DetectionRow,
+    incident::{EntryRow, Gathered, IncidentRow, NewEntry, NewIncident, News, OpenIncident},
     keyring::KeyringRow,
     token::{ApiTokenRow, NewApiToken, NewToken, TokenRow},
 };

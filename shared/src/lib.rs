@@ -35,3 +35,7 @@ pub mod backoff;
 
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
+
+pub mod detection;
+
+pub mod incident;

@@ -1,3 +1,5 @@
+mod incident;
+
 use std::time::Duration;
 
 use cordon_shared::{

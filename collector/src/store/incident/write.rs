@@ -1,0 +1,198 @@
+//! Incidents, the writing half: what the caller's transaction does to an incident.
+
+use cordon_shared::{
+    detection::{Detection, Severity},
+    id::{AgentId, IncidentId, ProcessUid},
+    incident::{Phase, Phases},
+    time::Timestamp,
+};
+
+use super::{NewEntry, NewIncident, OpenIncident, read_phases};
+use crate::store::{StoreError, Tx, column, detection, failed};
+
+/// Open incidents of one agent that a detection is compared with; older ones are left alone.
+const OPEN_ROWS: i64 = 200;
+
+/// The open incidents of an agent, newest first.
+pub(super) async fn open_incidents(
+    tx: &mut Tx,
+    agent: AgentId,
+) -> Result<Vec<OpenIncident>, StoreError> {
+    let rows = sqlx::query(
+        "select id, process_uid, is_subject from (select id from incident \
+         where state = 'open' and agent_id = $1 order by id desc limit $2) as newest \
+         join incident_process on incident_id = id order by id desc",
+    )
+    .bind(agent.to_string())
+    .bind(OPEN_ROWS)
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(failed("read the open incidents"))?;
+    let mut open: Vec<OpenIncident> = Vec::new();
+    for row in &rows {
+        let id = column::parsed(row, "id", IncidentId::parse)?;
+        if open.last().is_none_or(|it| it.id != id) {
+            open.push(OpenIncident { id, subjects: Vec::new(), ancestors: Vec::new() });
+        }
+        let uid = column::parsed(row, "process_uid", ProcessUid::parse)?;
+        let is_subject = column::flag(row, "is_subject")?;
+        let incident = open.last_mut().expect("one was pushed when there was none");
+        if is_subject { incident.subjects.push(uid) } else { incident.ancestors.push(uid) }
+    }
+    Ok(open)
+}
+
+/// Opens an incident with its first detection's title.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    detection: &Detection,
+    new: &NewIncident,
+) -> Result<(), StoreError> {
+    let doing = failed("open an incident");
+    sqlx::query(
+        "insert into incident (id, title, severity, state, host_id, agent_id, opened_ns, \
+         updated_ns) values ($1, $2, $3, 'open', $4, $5, $6, $6)",
+    )
+    .bind(new.id.to_string())
+    .bind(detection.rule.title.as_str())
+    .bind(detection.rule.severity.as_str())
+    .bind(detection.host.to_string())
+    .bind(detection.agent.to_string())
+    .bind(new.at.as_ns())
+    .execute(&mut **tx)
+    .await
+    .map_err(&doing)?;
+    for (phase, state) in Phase::ALL.into_iter().zip(new.phases) {
+        sqlx::query(
+            "insert into incident_phase (incident_id, phase, state, since_ns) \
+             values ($1, $2, $3, $4)",
+        )
+        .bind(new.id.to_string())
+        .bind(phase.as_str())
+        .bind(state.as_str())
+        .bind(new.at.as_ns())
+        .execute(&mut **tx)
+        .await
+        .map_err(&doing)?;
+    }
+    let entry = NewEntry {
+        at: detection.at,
+        recorded: new.at,
+        kind: "phase",
+        actor: "collector".to_owned(),
+        text: format!("opened: {}", detection.rule.title),
+        object: format!("incident {}", new.id),
+    };
+    append(tx, new.id, &entry).await
+}
+
+/// Adds a detection's processes to an incident, and its severity when that is higher.
+pub(super) async fn extend(
+    tx: &mut Tx,
+    id: IncidentId,
+    detection: &Detection,
+) -> Result<(), StoreError> {
+    detection::assign(tx, detection.id, id).await?;
+    let severity = sqlx::query("select severity from incident where id = $1")
+        .bind(id.to_string())
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(failed("read an incident"))?;
+    let severity = column::parsed(&severity, "severity", Severity::parse)?;
+    sqlx::query("update incident set severity = $1 where id = $2")
+        .bind(severity.max(detection.rule.severity).as_str())
+        .bind(id.to_string())
+        .execute(&mut **tx)
+        .await
+        .map_err(failed("extend an incident"))?;
+    let Some(subject) = &detection.subject else { return Ok(()) };
+    let ancestors = subject.ancestry.iter().map(|uid| (*uid, 0));
+    for (uid, is_subject) in std::iter::once((subject.uid, 1)).chain(ancestors) {
+        sqlx::query(
+            "insert into incident_process (incident_id, process_uid, is_subject) \
+             values ($1, $2, $3) on conflict (incident_id, process_uid) do update \
+             set is_subject = 1 where excluded.is_subject = 1",
+        )
+        .bind(id.to_string())
+        .bind(uid.to_string())
+        .bind(is_subject)
+        .execute(&mut **tx)
+        .await
+        .map_err(failed("extend an incident"))?;
+    }
+    Ok(())
+}
+
+/// Moves an incident's phases as `step` says; nothing when it says nothing.
+pub(in crate::store) async fn step(
+    tx: &mut Tx,
+    id: IncidentId,
+    at: Timestamp,
+    step: impl FnOnce(&Phases) -> Option<Phases>,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query("select * from incident_phase where incident_id = $1")
+        .bind(id.to_string())
+        .fetch_all(&mut **tx)
+        .await
+        .map_err(failed("read the phases of an incident"))?;
+    let before = read_phases(&rows)?.map(|(state, _)| state);
+    let Some(after) = step(&before) else { return Ok(()) };
+    for phase in Phase::ALL {
+        let (was, is) = (before[phase.index()], after[phase.index()]);
+        if was == is {
+            continue;
+        }
+        sqlx::query(
+            "update incident_phase set state = $1, since_ns = $2 \
+             where incident_id = $3 and phase = $4",
+        )
+        .bind(is.as_str())
+        .bind(at.as_ns())
+        .bind(id.to_string())
+        .bind(phase.as_str())
+        .execute(&mut **tx)
+        .await
+        .map_err(failed("move a phase"))?;
+        let entry = NewEntry {
+            at,
+            recorded: at,
+            kind: "phase",
+            actor: "collector".to_owned(),
+            text: format!("{}: {} to {}", phase.as_str(), was.as_str(), is.as_str()),
+            object: format!("incident {id}"),
+        };
+        append(tx, id, &entry).await?;
+    }
+    Ok(())
+}
+
+/// Adds an entry to a timeline in the caller's transaction (IN-2).
+pub(in crate::store) async fn append(
+    tx: &mut Tx,
+    id: IncidentId,
+    entry: &NewEntry,
+) -> Result<(), StoreError> {
+    let doing = failed("append to a timeline");
+    sqlx::query(
+        "insert into incident_entry (incident_id, number, at_ns, recorded_ns, kind, actor, text, \
+         object) select $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 \
+         from incident_entry where incident_id = $1",
+    )
+    .bind(id.to_string())
+    .bind(entry.at.as_ns())
+    .bind(entry.recorded.as_ns())
+    .bind(entry.kind)
+    .bind(entry.actor.as_str())
+    .bind(entry.text.as_str())
+    .bind(entry.object.as_str())
+    .execute(&mut **tx)
+    .await
+    .map_err(&doing)?;
+    sqlx::query("update incident set updated_ns = $1 where id = $2")
+        .bind(entry.recorded.as_ns())
+        .bind(id.to_string())
+        .execute(&mut **tx)
+        .await
+        .map_err(&doing)?;
+    Ok(())
+}

@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use cordon_shared::{
+    detection::{Detection, RuleSummary, Severity, Subject},
+    digest::Sha256,
+    id::{BootId, CommandId, Epoch, EventId, EventSeq, IncidentId, Lane, ProcessKey},
+    incident::{PhaseState, Phases},
+};
+use expect_test::expect;
+
+use super::Bed;
+use crate::store::{
+    AgentRow, Closing, CommandState, Gathered, NewCommand, NewIncident, News, Page,
+};
+
+fn detection(bed: &Bed, agent: &AgentRow, seq: u64, pid: u32) -> Detection {
+    let event = EventId {
+        agent: agent.id,
+        epoch: Epoch::from_u64(5).unwrap(),
+        lane: Lane::Critical,
+        seq: EventSeq::from_u64(seq).unwrap(),
+    };
+    let boot = BootId([7; 16]);
+    let uid = |pid| ProcessKey { pid, start_ticks: 1 }.uid(agent.id, boot);
+    let rule = RuleSummary {
+        id: "rule".to_owned(),
+        sha256: Sha256::of(b"rule"),
+        title: "A shell".to_owned(),
+        severity: Severity::High,
+        techniques: vec!["T1059.004".to_owned()],
+    };
+    Detection {
+        id: Detection::id_of(&rule.id, event),
+        rule,
+        event,
+        agent: agent.id,
+        host: agent.host.id,
+        at: bed.by().at,
+        subject: Some(Subject {
+            key: ProcessKey { pid, start_ticks: 1 },
+            uid: uid(pid),
+            ancestry: vec![uid(1)],
+        }),
+        summary: format!("pid {pid}"),
+    }
+}
+
+async fn gather(bed: &Bed, detection: &Detection) -> Gathered {
+    let new = NewIncident {
+        id: IncidentId::random(&bed.clock, &bed.entropy),
+        phases: [PhaseState::Pending; 6],
+        at: bed.by().at,
+    };
+    bed.store.gather(detection, &new, |open| open.first().map(|it| it.id)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_detection_derived_again_changes_nothing_and_a_repeated_one_is_counted() {
+    let bed = Bed::new().await;
+    let id = bed.agent("web-1").await;
+    let agent = bed.store.agent(id).await.unwrap();
+    let first = detection(&bed, &agent, 1, 100);
+    let opened = gather(&bed, &first).await;
+    assert_eq!(opened.news, News::Opened);
+    let again = gather(&bed, &first).await;
+    assert_eq!((again.news, again.incident), (News::Nothing, opened.incident));
+    let repeated = gather(&bed, &detection(&bed, &agent, 2, 100)).await;
+    assert_eq!((repeated.news, repeated.detection), (News::Repeated, first.id));
+    let joined = gather(&bed, &detection(&bed, &agent, 3, 101)).await;
+    assert_eq!((joined.news, joined.incident), (News::Joined, opened.incident));
+    assert_eq!(bed.store.detection(first.id).await.unwrap().count, 2);
+    assert_eq!(
+        bed.store.detections(Some(opened.incident), &Page::default()).await.unwrap().len(),
+        2
+    );
+    assert_eq!(bed.store.detection_events(first.id).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn in_2_the_timeline_is_append_only_and_numbered() {
+    let bed = Bed::new().await;
+    let id = bed.agent("web-1").await;
+    let agent = bed.store.agent(id).await.unwrap();
+    let opened = gather(&bed, &detection(&bed, &agent, 1, 100)).await;
+    gather(&bed, &detection(&bed, &agent, 2, 101)).await;
+    let entries = bed.store.timeline(opened.incident, 0).await.unwrap();
+    let shown: Vec<_> =
+        entries.iter().map(|it| format!("{} {} {}", it.number, it.kind, it.text)).collect();
+    expect![[r"
+        1 phase opened: A shell
+        2 detection A shell: pid 100
+        3 detection A shell: pid 101"]]
+    .assert_eq(&shown.join("\n"));
+    assert_eq!(bed.store.timeline(opened.incident, 2).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn cm_3_a_command_is_due_until_its_receipt_and_closes_once() {
+    let bed = Bed::new().await;
+    let id = bed.agent("web-1").await;
+    let agent = bed.store.agent(id).await.unwrap();
+    let found = detection(&bed, &agent, 1, 100);
+    let gathered = gather(&bed, &found).await;
+    let command = new_command(&bed, &agent, &gathered);
+    let step = |_: &Phases| Some([PhaseState::Active; 6]);
+    bed.store.add_command(&command, &bed.by(), step).await.unwrap();
+    assert!(bed.store.has_command(found.id).await.unwrap());
+    let now = bed.by().at;
+    let later = now.saturating_add(Duration::from_secs(2));
+    assert_eq!(bed.store.due_commands(now, 10).await.unwrap().len(), 1);
+    bed.store.tried_command(command.id, true, now, later).await.unwrap();
+    assert!(bed.store.due_commands(now, 10).await.unwrap().is_empty());
+    bed.store.command_seen(id, command.id, now, later).await.unwrap();
+    bed.store.hasten_commands(id, now).await.unwrap();
+    assert_eq!(bed.store.due_commands(now, 10).await.unwrap()[0].attempts, 1);
+    let closing = Closing {
+        id: command.id,
+        agent: id,
+        verdict: "complete",
+        detail: "1 process is gone".to_owned(),
+        ended: now,
+        receipt: Bytes::from_static(b"receipt"),
+        event: found.event,
+    };
+    assert!(bed.store.close_command(&closing, now, |_| None).await.unwrap());
+    assert!(!bed.store.close_command(&closing, now, |_| None).await.unwrap());
+    assert!(bed.store.due_commands(later, 10).await.unwrap().is_empty());
+    let row = bed.store.command(command.id).await.unwrap();
+    assert_eq!((row.state, row.verdict.as_deref()), (CommandState::Closed, Some("complete")));
+    assert_eq!(row.delivery.as_ref(), b"delivery");
+    let incident = bed.store.incident(gathered.incident).await.unwrap();
+    assert!(incident.phases.iter().all(|(state, _)| *state == PhaseState::Active));
+}
+
+#[tokio::test]
+async fn cm_3_a_command_without_a_receipt_expires_and_a_late_receipt_still_counts() {
+    let bed = Bed::new().await;
+    let id = bed.agent("web-1").await;
+    let agent = bed.store.agent(id).await.unwrap();
+    let found = detection(&bed, &agent, 1, 100);
+    let gathered = gather(&bed, &found).await;
+    let command = new_command(&bed, &agent, &gathered);
+    bed.store.add_command(&command, &bed.by(), |_| None).await.unwrap();
+    bed.clock.advance(Duration::from_secs(61));
+    let now = bed.by().at;
+    assert_eq!(bed.store.expire_commands(now).await.unwrap(), [command.id]);
+    assert!(bed.store.expire_commands(now).await.unwrap().is_empty());
+    assert!(bed.store.due_commands(now, 10).await.unwrap().is_empty());
+    let closing = Closing {
+        id: command.id,
+        agent: id,
+        verdict: "partial",
+        detail: String::new(),
+        ended: now,
+        receipt: Bytes::new(),
+        event: found.event,
+    };
+    assert!(bed.store.close_command(&closing, now, |_| None).await.unwrap());
+}
+
+fn new_command(bed: &Bed, agent: &AgentRow, gathered: &Gathered) -> NewCommand {
+    NewCommand {
+        id: CommandId::random(&bed.clock, &bed.entropy),
+        incident: Some(gathered.incident),
+        detection: Some(gathered.detection),
+        agent: agent.id,
+        host: agent.host.id,
+        action: "kill",
+        summary: "kill the tree of pid 100".to_owned(),
+        delivery: Bytes::from_static(b"delivery"),
+        expires: bed.by().at.saturating_add(Duration::from_secs(60)),
+    }
+}
