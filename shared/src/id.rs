@@ -327,8 +327,11 @@ impl ProcessKey {
         context.update(&self.pid.to_be_bytes());
         context.update(&self.start_ticks.to_be_bytes());
         let digest = context.finish();
-        let (uid, _) = digest.as_ref().split_first_chunk().expect("SHA-256 has 32 bytes");
-        ProcessUid(*uid)
+        let mut uid = [0; 16];
+        for (into, from) in uid.iter_mut().zip(digest.as_ref()) {
+            *into = *from;
+        }
+        ProcessUid(uid)
     }
 }
 

@@ -31,6 +31,9 @@ use crate::{
 };
 
 /// The agent of the samples.
+///
+/// # Panics
+/// Never: its bytes are not all zero.
 #[must_use]
 pub fn agent() -> AgentId {
     AgentId::from_slice(&[0xa9; 16]).expect("16 bytes, not all zero")

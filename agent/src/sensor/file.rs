@@ -1,6 +1,6 @@
 //! The file sensor: which files came, went, moved and were written, under the watched folders.
 //!
-//! Two tiers: fanotify with file handles (names, the pid, whole file systems, io_uring included), and
+//! Two tiers: fanotify with file handles (names, the pid, whole file systems, `io_uring` included), and
 //! inotify on the watched folders alone (no pid). BPF would say no more here than fanotify does.
 
 pub mod fanotify;

@@ -81,6 +81,9 @@ impl SigningKey {
     }
 
     /// The key of a seed (RFC 8032 section 5.1.5).
+    ///
+    /// # Panics
+    /// Never: any 32 bytes are a seed, and its public half has 32 bytes.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("any 32 bytes are a seed");

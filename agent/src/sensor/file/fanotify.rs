@@ -1,7 +1,7 @@
 //! The file sensor of tier 2: fanotify with file handles, on the file systems of the watched folders.
 //!
 //! The kernel tells of creates, deletes, renames, write-closes and attribute changes on a whole file
-//! system, each with the folder's handle, the name, and the pid, however the call was made (io_uring
+//! system, each with the folder's handle, the name, and the pid, however the call was made (`io_uring`
 //! included). A handle becomes a path through `open_by_handle_at(2)` and a cache that is dropped when
 //! a folder moves. It asks for no permission events: it can delay nobody.
 //!
@@ -146,9 +146,10 @@ impl Fanotify {
             if !mask.contains(bit) {
                 continue;
             }
-            let file = match action {
-                Action::Delete => None,
-                _ => identity(Path::new(OsStr::from_bytes(path.as_bytes()))),
+            let file = if action == Action::Delete {
+                None
+            } else {
+                identity(Path::new(OsStr::from_bytes(path.as_bytes())))
             };
             let fact = Fact::FileChange(Box::new(FileChange {
                 action,
@@ -219,15 +220,15 @@ fn mark(
 }
 
 fn refused_init(errno: nix::errno::Errno) -> SensorError {
-    match errno {
-        nix::errno::Errno::EPERM => {
-            SensorError::Forbidden("fanotify needs CAP_SYS_ADMIN: run as root".to_owned())
-        }
-        nix::errno::Errno::EINVAL => SensorError::Unsupported(
-            "this kernel's fanotify does not tell names and targets (before 5.17)".to_owned(),
-        ),
-        other => SensorError::Unsupported(format!("fanotify: {other}")),
+    if errno == nix::errno::Errno::EPERM {
+        return SensorError::Forbidden("fanotify needs CAP_SYS_ADMIN: run as root".to_owned());
     }
+    let reason = if errno == nix::errno::Errno::EINVAL {
+        "this kernel's fanotify does not tell names and targets (before 5.17)".to_owned()
+    } else {
+        format!("fanotify: {errno}")
+    };
+    SensorError::Unsupported(reason)
 }
 
 fn broken(doing: &'static str, errno: Errno) -> SensorError {

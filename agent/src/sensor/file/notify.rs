@@ -194,6 +194,7 @@ impl Sensor for Notify {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test's own files")]
 mod tests {
     use std::{fs, sync::Arc, time::Duration};
 

@@ -205,11 +205,10 @@ mod tests {
     fn actions(seen: &[Observation], port: u16) -> Vec<(Action, Option<u32>)> {
         let mut actions: Vec<_> = seen
             .iter()
-            .filter_map(|it| match &it.fact {
-                Fact::Connection(it) if it.local.port() == port || it.remote.port() == port => {
-                    Some((it.action, it.actor.as_ref().map(|it| it.pid)))
-                }
-                _ => None,
+            .filter_map(|it| {
+                let Fact::Connection(it) = &it.fact else { return None };
+                let is_ours = it.local.port() == port || it.remote.port() == port;
+                is_ours.then(|| (it.action, it.actor.as_ref().map(|it| it.pid)))
             })
             .collect();
         actions.sort_by_key(|it| format!("{it:?}"));

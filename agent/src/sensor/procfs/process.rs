@@ -148,6 +148,7 @@ fn field<'a>(status: &'a [u8], name: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test's own files")]
 mod tests {
     use std::{fs, path::Path};
 

@@ -169,7 +169,7 @@ fn an_ancestry_without_end_is_refused() {
     check(
         |it| {
             let ancestry = &mut first!(it, ProcessLaunch).ancestry;
-            *ancestry = vec![ancestry[0].clone(); 17];
+            *ancestry = vec![ancestry[0]; 17];
         },
         &expect!["`ancestry` must be at most 16 steps"],
     );

@@ -19,7 +19,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::record::Named;
 
-/// `MAX_HANDLE_SZ` of name_to_handle_at(2).
+/// `MAX_HANDLE_SZ` of `name_to_handle_at(2)`.
 const HANDLE_BYTES_MAX: usize = 128;
 
 /// The marked file systems: their id, and a descriptor of a folder on each.
@@ -74,7 +74,7 @@ fn file_system(fd: &OwnedFd) -> io::Result<[u8; 8]> {
 }
 
 fn open(mount: &OwnedFd, handle_type: i32, handle: &[u8]) -> io::Result<OwnedFd> {
-    /// `struct file_handle` of name_to_handle_at(2), with room for the longest handle.
+    /// `struct file_handle` of `name_to_handle_at(2)`, with room for the longest handle.
     #[repr(C)]
     struct FileHandle {
         handle_bytes: u32,

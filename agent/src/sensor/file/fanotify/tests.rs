@@ -1,4 +1,5 @@
 //! Real files on a real file system. As a plain user the tier must say what it lacks.
+#![expect(clippy::disallowed_methods, reason = "the test's own files and shell")]
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -14,14 +15,12 @@ pub(in crate::sensor::file) fn show(seen: &[Observation], folder: &Path) -> Stri
         let prefix = format!("{}/", folder.display());
         path.to_string().replace(&prefix, "")
     };
-    let lines = seen.iter().map(|it| match &it.fact {
-        Fact::FileChange(it) if it.path_before.is_empty() => {
-            format!("{:?} {}", it.action, short(&it.path))
+    let lines = seen.iter().map(|it| {
+        let Fact::FileChange(it) = &it.fact else { return format!("{:?}", it.fact) };
+        if it.path_before.is_empty() {
+            return format!("{:?} {}", it.action, short(&it.path));
         }
-        Fact::FileChange(it) => {
-            format!("{:?} {} -> {}", it.action, short(&it.path_before), short(&it.path))
-        }
-        other => format!("{other:?}"),
+        format!("{:?} {} -> {}", it.action, short(&it.path_before), short(&it.path))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -76,9 +75,9 @@ fn what_others_do_to_files_is_seen_with_path_and_pid() {
         Create end
         WriteClose end"#]]
     .assert_eq(&show(&seen, &path));
-    let shell = seen.iter().any(|it| match &it.fact {
-        Fact::FileChange(it) => it.actor.as_ref().is_some_and(|it| it.pid == pid),
-        _ => false,
+    let shell = seen.iter().any(|it| {
+        let Fact::FileChange(it) = &it.fact else { return false };
+        it.actor.as_ref().is_some_and(|it| it.pid == pid)
     });
     assert!(shell, "the shell itself wrote `end`");
 }

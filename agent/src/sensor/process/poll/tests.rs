@@ -1,4 +1,6 @@
 //! A `/proc` of our own, read twice.
+#![expect(clippy::disallowed_methods, reason = "the test's own files")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "what should not be there is shown")]
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
