@@ -12,6 +12,7 @@ pub mod kernel;
 pub mod login;
 pub mod network;
 pub mod process;
+pub mod receipt;
 
 use crate::{
     crypto::signing::SignedBytes,

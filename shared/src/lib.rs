@@ -25,6 +25,10 @@ pub mod crypto;
 
 pub mod keyring;
 
+pub mod command;
+
+pub mod enrolment;
+
 pub mod wire;
 
 pub mod durable;

@@ -138,3 +138,19 @@ pub const CITATION_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Keys of a keyring, admins included.
 pub const KEYRING_KEYS_MAX: usize = 4_096;
+
+/// From a command's not-before to its expiry: a weekend, and a day for the carrier who brings it by
+/// hand (chosen). Agents remember its id for as long.
+pub const COMMAND_LIFETIME_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// What one person's signature alone contains lasts at most so long.
+pub const LEASE_SINGLE_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// The largest process id: `PID_MAX_LIMIT` of linux/threads.h.
+pub const PID_MAX: u32 = 4 << 20;
+
+/// Steps, and what is left open, of one receipt: a tree of so many processes is told of by number.
+pub const RECEIPT_STEPS_MAX: usize = 512;
+
+/// Bytes of one sentence of a receipt.
+pub const RECEIPT_TEXT_BYTES_MAX: usize = 512;

@@ -2,6 +2,8 @@
 //!
 //! Only behind the feature `test-support`; no program is built with it.
 
+pub mod order;
+
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,

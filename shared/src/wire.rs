@@ -3,13 +3,18 @@
 //! Out of here come values that keep their promises, or a [`WireError`] that names the field and the
 //! rule it broke. Nothing here does I/O.
 
+pub mod command;
 pub mod event;
 pub mod keyring;
+pub mod receipt;
+pub mod session;
 pub mod signed;
 
 mod kinds;
 
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use crate::error::{Classify, Kind};
 
@@ -35,6 +40,29 @@ impl Classify for WireError {
     fn kind(&self) -> Kind {
         Kind::BadInput
     }
+}
+
+/// Reads an id or a digest that must be there.
+pub(crate) fn required<T>(
+    field: &'static str,
+    bytes: &[u8],
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Result<T, WireError> {
+    read(bytes).ok_or(WireError::new(field, "an id of 16 or a digest of 32 bytes"))
+}
+
+/// Reads an id or a digest that may be absent: then it has no bytes.
+pub(crate) fn optional<T>(
+    field: &'static str,
+    bytes: &[u8],
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Result<Option<T>, WireError> {
+    if bytes.is_empty() { Ok(None) } else { required(field, bytes, read).map(Some) }
+}
+
+/// The bytes of an id or a digest.
+pub(crate) fn bytes(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
 
 /// Nanoseconds of a duration; the longest that the wire can say when it is longer.

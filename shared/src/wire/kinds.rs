@@ -4,7 +4,8 @@ use cordon_proto::v1;
 
 use super::{WireError, refuse};
 use crate::{
-    event::{file, health, kernel, login, network, process},
+    command::{action, scope},
+    event::{file, health, kernel, login, network, process, receipt},
     keyring::key,
 };
 
@@ -72,3 +73,27 @@ words!(role_to, role_from, "role", key::Role, v1::Role, {
 words!(holder_to, holder_from, "holder_kind", key::HolderKind, v1::HolderKind, {
     File, Hardware, Browser,
 });
+words!(lease_end_to, lease_end_from, "lease.end", scope::LeaseEnd, v1::LeaseEnd, { Release, Hold });
+words!(override_to, override_from, "overrides", scope::Override, v1::Override, {
+    NetworkRoot, ClusterQuorum, ControlPlane, PackagedFile,
+});
+words!(
+    snapshot_to, snapshot_from, "profile", action::SnapshotProfile, v1::SnapshotProfile,
+    { Triage, Memory, Full }
+);
+words!(verdict_to, verdict_from, "verdict", receipt::Verdict, v1::Verdict, {
+    Complete, Partial, Failed, Refused, Expired, Unknown, Planned,
+});
+words!(refusal_to, refusal_from, "refusal", receipt::Refusal, v1::Refusal, {
+    BadSignature, UnknownSigner, NotAuthorised, NotATarget, WrongHost, TooEarly, Replayed,
+    UnknownAction, NotCanonical, IdentityMismatch, Protected, LocalPolicy, NotCited,
+    CitationTooOld, OutsideCitation, TotalUsedUp, NoKeyring, BadInput, Held, KeyringExpired,
+    MoreSigners,
+});
+words!(outcome_to, outcome_from, "outcome", receipt::StepOutcome, v1::StepOutcome, {
+    Done, Already, Failed, Undone, Skipped,
+});
+words!(
+    goodbye_to, goodbye_from, "goodbye.reason", super::session::GoodbyeReason,
+    v1::GoodbyeReason, { Stopping, Replaced, Revoked, BadInput, Busy }
+);

@@ -1,0 +1,208 @@
+//! Automation's signature: the one key that the collector holds.
+//!
+//! What is signed here is worth what the keyring says of automation's key: contain, gather, on the
+//! ground of an event that the host itself saw, by a rule that a person armed, within totals that the
+//! agent counts. A stolen collector has this key and gets no further.
+//!
+//! In comes an [`Order`], out go the signed bytes and one [`Delivery`] for each target. This module
+//! decides nothing: what to order is decided elsewhere. It never sends, and knows no store.
+//!
+//! CM-1: nothing leaves here without signature, audience and expiry.
+
+use std::time::Duration;
+
+use cordon_shared::{
+    command::{
+        Command, Delivery,
+        action::Action,
+        scope::{Citation, Lease, Precondition},
+        target::{Target, Tree},
+    },
+    crypto::signing::{PublicKey, SignedBytes, SigningKey},
+    entropy::Entropy,
+    error::{Classify, Kind},
+    id::{AgentId, CommandId, IncidentId},
+    limit,
+    time::{Clock, Timestamp},
+    wire,
+};
+
+/// An order as it was decided.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Order {
+    /// The incident that it belongs to.
+    pub incident: Option<IncidentId>,
+    /// For whom; names and tiers as the collector has them.
+    pub targets: Vec<Target>,
+    /// What to do.
+    pub action: Action,
+    /// What must be true of its operands.
+    pub preconditions: Vec<Precondition>,
+    /// The event that it rests on.
+    pub citation: Citation,
+    /// How long what it does lasts; `None` for what has no end, such as a kill.
+    pub lease: Option<Lease>,
+    /// How long it may be on its way: at most [`limit::COMMAND_LIFETIME_MAX`].
+    pub lifetime: Duration,
+    /// Plan and report, do nothing.
+    pub is_dry_run: bool,
+    /// For people and the audit log; at most 1,024 bytes.
+    pub reason: String,
+}
+
+/// A command, signed, with what each of its targets is to be sent.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Signed {
+    /// Its name.
+    pub command: CommandId,
+    /// When it stops to be worth sending.
+    pub expires: Timestamp,
+    /// The signed bytes, the same for all.
+    pub bytes: SignedBytes,
+    /// By agent, in the order of the targets.
+    pub deliveries: Vec<(AgentId, Delivery)>,
+}
+
+/// An order was not signed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SignError {
+    /// It is for nobody, or for more than a command can name.
+    #[error("targets must be 1..=1048576, not {0}")]
+    Targets(usize),
+    /// It would live too long, or not at all.
+    #[error("lifetime must be above zero and at most 7 days")]
+    Lifetime,
+}
+
+impl Classify for SignError {
+    fn kind(&self) -> Kind {
+        Kind::BadInput
+    }
+}
+
+/// Holds automation's key.
+#[derive(Debug)]
+pub struct Signer {
+    key: SigningKey,
+}
+
+impl Signer {
+    /// Takes the key.
+    #[must_use]
+    pub fn new(key: SigningKey) -> Self {
+        Self { key }
+    }
+
+    /// Its public half, for the keyring.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        self.key.public()
+    }
+
+    /// Signs an order: valid from now on, for its lifetime, for its targets and no others (CM-1).
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub fn sign(
+        &self,
+        order: &Order,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<Signed, SignError> {
+        if order.lifetime.is_zero() || order.lifetime > limit::COMMAND_LIFETIME_MAX {
+            return Err(SignError::Lifetime);
+        }
+        let count = order.targets.len();
+        let tree = Tree::new(order.targets.clone()).ok_or(SignError::Targets(count))?;
+        let now = clock.now();
+        let expires = now.saturating_add(order.lifetime);
+        let command = Command {
+            id: CommandId::random(clock, entropy),
+            incident: order.incident,
+            targets: tree.root(),
+            issued: now,
+            not_before: now,
+            expires,
+            lease: order.lease,
+            preconditions: order.preconditions.clone(),
+            supersedes: None,
+            citation: Some(order.citation.clone()),
+            overrides: Vec::new(),
+            is_dry_run: order.is_dry_run,
+            reason: order.reason.clone(),
+            action: order.action.clone(),
+        };
+        let bytes = wire::command::sign(&command, &self.key);
+        let deliver = |(agent, proof)| (agent, Delivery { signed: bytes.clone(), proof });
+        let deliveries = tree.proofs().map(deliver).collect();
+        Ok(Signed { command: command.id, expires, bytes, deliveries })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cordon_shared::{
+        command::target::Target,
+        entropy::SeededEntropy,
+        id::AgentId,
+        test_support::order,
+        time::{Boottime, ClockSample, FakeClock},
+        wire,
+    };
+
+    use super::{Order, SignError, Signer};
+
+    fn order(hosts: u8) -> Order {
+        let command = order::command(order::actions().remove(0));
+        let target = |number| Target {
+            agent: AgentId::from_slice(&[number; 16]).unwrap(),
+            host_name: format!("host-{number}"),
+            host_tier: "standard".to_owned(),
+        };
+        Order {
+            incident: command.incident,
+            targets: (1..=hosts).map(target).collect(),
+            action: command.action,
+            preconditions: command.preconditions,
+            citation: command.citation.unwrap(),
+            lease: None,
+            lifetime: Duration::from_secs(60),
+            is_dry_run: false,
+            reason: "test".to_owned(),
+        }
+    }
+
+    fn sign(order: &Order) -> Result<super::Signed, SignError> {
+        let clock =
+            FakeClock::at(ClockSample { boottime: Boottime::default(), realtime: order::NOW });
+        Signer::new(order::key(6)).sign(order, &clock, &SeededEntropy::new(1))
+    }
+
+    #[test]
+    fn cm_1_what_leaves_is_signed_for_its_targets_and_expires() {
+        let order = order(3);
+        let signed = sign(&order).unwrap();
+        assert_eq!(signed.deliveries.len(), 3);
+        for (agent, delivery) in &signed.deliveries {
+            let trusted = [order::key(6).public()];
+            let opened = wire::command::open(&delivery.signed, &trusted).unwrap();
+            assert_eq!(opened.command.id, signed.command);
+            assert_eq!(opened.command.expires, order::NOW.saturating_add(order.lifetime));
+            assert_eq!(opened.command.action, order.action);
+            assert!(delivery.proof.holds(*agent, &opened.command.targets));
+            let stranger = AgentId::from_slice(&[9; 16]).unwrap();
+            assert!(!delivery.proof.holds(stranger, &opened.command.targets));
+        }
+    }
+
+    #[test]
+    fn an_order_for_nobody_or_forever_is_not_signed() {
+        assert_eq!(sign(&order(0)), Err(SignError::Targets(0)));
+        let forever = Order { lifetime: Duration::from_secs(8 * 86_400), ..order(1) };
+        assert_eq!(sign(&forever), Err(SignError::Lifetime));
+        let never = Order { lifetime: Duration::ZERO, ..order(1) };
+        assert_eq!(sign(&never), Err(SignError::Lifetime));
+    }
+}
