@@ -45,13 +45,20 @@
 //! that point once more before it syncs it. Stated limit: none of this helps against a disk that
 //! says "synced" and lies.
 
+mod candidate;
 mod disk;
-
+mod format;
 mod ledger;
 mod log;
+mod open;
 mod reader;
 mod recovery;
-
+mod segment;
+#[cfg(any(test, feature = "test-support"))]
+mod sim_disk;
+mod successor;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{fmt, io, path::PathBuf};
@@ -60,6 +67,8 @@ use bytes::Bytes;
 
 use crate::error::{Classify, Kind};
 
+#[cfg(any(test, feature = "test-support"))]
+pub use self::sim_disk::{Errno, Fault, Op, SimDisk};
 pub use self::{
     disk::{Disk, DiskFile, Mode, RealDisk},
     ledger::{Ledger, LedgerState},
@@ -72,8 +81,8 @@ pub use self::{
 /// Payload of one record: a sealed batch of 1 MiB, its header, and what the journal puts before it.
 pub const RECORD_BYTES_MAX: usize = (1 << 20) + (4 << 10);
 
-/// Smallest `segment_bytes_max`: two records of the largest size with all that surrounds them.
-pub const SEGMENT_BYTES_MIN: u64 = 4 << 20;
+/// Smallest `segment_bytes_max` (chosen for tests; a segment has one record or more, however large).
+pub const SEGMENT_BYTES_MIN: u64 = 1 << 10;
 
 /// A segment of the collector's journal (chosen: a second of a full disk's writing, so that
 /// rotation costs nothing and recovery reads little).

@@ -42,7 +42,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// `WouldBlock` when another has it; else what the system says.
-    fn lock(&self, dir: &Path) -> io::Result<Box<dyn Send + Sync>>;
+    fn lock(&self, dir: &Path) -> io::Result<Box<dyn fmt::Debug + Send + Sync>>;
 
     /// The names in a directory, in no order.
     ///
@@ -125,7 +125,7 @@ impl Disk for RealDisk {
         }
     }
 
-    fn lock(&self, dir: &Path) -> io::Result<Box<dyn Send + Sync>> {
+    fn lock(&self, dir: &Path) -> io::Result<Box<dyn fmt::Debug + Send + Sync>> {
         let file = fs::File::open(dir)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
