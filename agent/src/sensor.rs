@@ -21,11 +21,14 @@
 //! sees it at its next call and releases the bytes. Such a source is its own buffer: when the queue
 //! is full its thread waits. For any other source the newest observations are dropped and counted.
 
+pub mod ebpf;
 pub mod file;
 pub mod network;
 pub mod outbox;
 pub mod process;
 pub mod procfs;
+pub mod scope;
+pub mod select;
 
 use std::{
     fmt,

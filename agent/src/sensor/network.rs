@@ -1,3 +1,4 @@
-//! The network sensor: chooses among its tiers.
+//! The network sensor: connections and listeners. Chooses among its tiers.
 
+pub mod bpf;
 pub mod poll;

@@ -1,3 +1,4 @@
-//! The process sensor: chooses among its tiers.
+//! The process sensor: launches, forks and exits. Chooses among its tiers.
 
+pub mod bpf;
 pub mod poll;
