@@ -1,6 +1,28 @@
 #![doc = include_str!("../README.md")]
 
-// In reading order; rustfmt would sort them.
+// In the order of the road; rustfmt would sort them.
+pub mod cli;
+
+pub mod config;
+
+pub mod layout;
+
+pub mod init;
+
+pub mod guard;
+
+pub mod app;
+
+pub mod listen;
+
+pub mod pki;
+
+pub mod gateway;
+
+pub mod ingest;
+
 pub mod response;
 
 pub mod store;
+
+pub mod metric;

@@ -19,6 +19,7 @@ mod incident;
 mod keyring;
 mod migrate;
 mod position;
+mod revoked;
 mod token;
 
 use std::{path::Path, time::Duration};

@@ -1,0 +1,274 @@
+//! Composition root: makes every stage and every channel, and owns the order in which they stop.
+//!
+//! [`App::build`] opens what there is to open and binds the listeners; it accepts nothing yet.
+//! [`App::run`] starts the tasks, waits for the stop, and stops them along the road: listeners and
+//! sessions first (what is under way is answered), then the journal, then those that read it, then
+//! the store.
+
+mod upkeep;
+
+use std::{io, net::SocketAddr, sync::Arc, thread::JoinHandle};
+
+use arc_swap::ArcSwap;
+use cordon_shared::{
+    crypto::tls::{self, TlsError},
+    durable,
+    entropy::{Entropy, SystemEntropy},
+    error::{Classify, Kind},
+    seglog::{RealDisk, SeglogError},
+    time::{Clock, SystemClock},
+};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{error, info};
+
+use crate::{
+    config::Config,
+    gateway::{
+        self,
+        admission::Admission,
+        enrolment::Enrolments,
+        keyring::{self, Current},
+        registry::Registry,
+        seen::Seen,
+        session::{Ground, Sessions},
+    },
+    guard::{self, GuardError},
+    ingest::{
+        Ingest,
+        fanout::Fanout,
+        journal::{Journal, Opening},
+    },
+    layout::Layout,
+    listen::{Listener, Rule},
+    pki::{
+        authority::{Authority, AuthorityError},
+        issue::{IssueError, Issuing},
+        revoke::Revocations,
+    },
+    store::{Store, StoreError},
+};
+
+/// The collector did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A key lies where it must not.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The authority.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// The issuer.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The state database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] SeglogError),
+    /// The system.
+    #[error("failed to {doing}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Classify for StartError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Guard(error) => error.kind(),
+            Self::Authority(error) => error.kind(),
+            Self::Issue(error) => error.kind(),
+            Self::Tls(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Journal(error) => error.kind(),
+            Self::System { .. } => Kind::Unavailable,
+        }
+    }
+}
+
+/// The addresses that the listeners got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Addresses {
+    /// Agents.
+    pub sessions: SocketAddr,
+    /// Enrolment and renewal.
+    pub enrolment: SocketAddr,
+    /// Responders.
+    pub api: SocketAddr,
+}
+
+/// A collector that is ready to run.
+#[derive(Debug)]
+pub struct App {
+    store: Store,
+    journal: Journal,
+    ingest: Ingest,
+    fanout: Arc<Fanout>,
+    sessions: Listener,
+    enrolment: Listener,
+    api: Listener,
+    enrolments: Enrolments,
+    revocations: Revocations,
+    keyring: watch::Sender<Current>,
+    addresses: Addresses,
+    clock: Arc<dyn Clock>,
+}
+
+impl App {
+    /// Opens stores and journal, binds the listeners, writes `addresses.json`.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn build(config: &Config) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let layout = Layout::new(&config.data_dir);
+        guard::check(&layout, &config.roots)?;
+        let store = Store::open(&layout.state()).await?;
+        let authority = Authority::open(&layout.pki())?;
+        let identity = authority.identity(&layout.pki(), &config.names, clock.now(), &*entropy)?;
+        let trusted = std::slice::from_ref(authority.certificate());
+        let server = |config| Arc::new(ArcSwap::new(config));
+        let session_tls = server(tls::session_server(&identity, trusted, Arc::clone(&clock))?);
+        let enrolment_tls =
+            server(tls::open_server(&identity, &[tls::ALPN_H2], Arc::clone(&clock))?);
+        let protocols = [tls::ALPN_H2, tls::ALPN_HTTP_1];
+        let api_tls = server(tls::open_server(&identity, &protocols, Arc::clone(&clock))?);
+        let settled = Rule { settle_within: Some(gateway::SETTLE_WITHIN) };
+        let bind = system("bind a listener");
+        let sessions =
+            Listener::bind(config.sessions, session_tls, settled).await.map_err(&bind)?;
+        let enrolment =
+            Listener::bind(config.enrolment, enrolment_tls, settled).await.map_err(&bind)?;
+        let api = Listener::bind(config.api, api_tls, Rule::default()).await.map_err(&bind)?;
+        let addresses = Addresses {
+            sessions: sessions.address().map_err(&bind)?,
+            enrolment: enrolment.address().map_err(&bind)?,
+            api: api.address().map_err(&bind)?,
+        };
+        let opening = Opening {
+            disk: Arc::new(RealDisk),
+            dir: &layout.journal(),
+            consumers: &[],
+            clock: Arc::clone(&clock),
+            entropy: &*entropy,
+        };
+        let (journal, ingest, fanout) = Journal::open(opening)?;
+        upkeep::load_hosts(&store, ingest.hosts()).await?;
+        let (keyring, keyring_seen) = watch::channel(Current::load(&store).await?);
+        let revocations = Revocations::load(&store).await?;
+        let issuing = Issuing::new(authority, store.clone(), Arc::clone(&clock), entropy)?;
+        let enrolments = Enrolments {
+            issuing: Arc::new(issuing),
+            roots: config.roots.clone(),
+            keyring: keyring_seen,
+            admission: Arc::new(Admission::default()),
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+        };
+        announce(&layout, addresses).map_err(system("write the addresses"))?;
+        Ok(Self {
+            store,
+            journal,
+            ingest,
+            fanout,
+            sessions,
+            enrolment,
+            api,
+            enrolments,
+            revocations,
+            keyring,
+            addresses,
+            clock,
+        })
+    }
+
+    /// The addresses that the listeners got.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Serves until `stop`, then stops along the road.
+    ///
+    /// # Errors
+    /// [`StartError::System`] when a thread could not be started.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), StartError> {
+        let registry = Arc::new(Registry::default());
+        let (seen, commands_seen) = Seen::channel();
+        let tasks = TaskTracker::new();
+        let background = CancellationToken::new();
+        let journal = self.journal.start().map_err(system("start the journal's thread"))?;
+        let ground = Arc::new(Ground {
+            ingest: self.ingest,
+            store: self.store.clone(),
+            registry: Arc::clone(&registry),
+            revocations: self.revocations.clone(),
+            admission: Arc::clone(&self.enrolments.admission),
+            seen,
+            keyring: self.enrolments.keyring.clone(),
+            clock: Arc::clone(&self.clock),
+            stop: stop.clone(),
+        });
+        let sessions = Sessions::new(ground, tasks.clone());
+        let upkeep = upkeep::Upkeep {
+            store: self.store.clone(),
+            registry: Arc::clone(&registry),
+            admission: Arc::clone(&self.enrolments.admission),
+        };
+        let cut = move |agent| registry.cut(agent);
+        let revoked =
+            tasks.spawn(self.revocations.follow(self.store.clone(), cut, background.clone()));
+        tasks.spawn(keyring::follow(self.store.clone(), self.keyring, background.clone()));
+        tasks.spawn(upkeep.run(background.clone()));
+        let (incoming, accept) = self.sessions.accept(stop.clone());
+        tasks.spawn(accept);
+        let sessions = tasks.spawn(gateway::serve_sessions(sessions, incoming, stop.clone()));
+        let (incoming, accept) = self.enrolment.accept(stop.clone());
+        tasks.spawn(accept);
+        tasks.spawn(gateway::serve_enrolment(self.enrolments, incoming, stop.clone()));
+        drop((commands_seen, self.api));
+        info!(addresses = ?self.addresses, "the collector serves");
+
+        stop.cancelled().await;
+        info!("the collector stops: sessions, journal, readers, store");
+        if let Err(error) = sessions.await {
+            error!("the sessions ended badly: {error}");
+        }
+        background.cancel();
+        drop(revoked);
+        tasks.close();
+        tasks.wait().await;
+        join(journal).await;
+        drop(self.fanout);
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// Waits for a thread without holding up the runtime.
+async fn join(thread: JoinHandle<()>) {
+    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+    if !matches!(joined, Ok(Ok(()))) {
+        error!("a thread ended badly");
+    }
+}
+
+/// Tells others, and those who started us, where we listen.
+fn announce(layout: &Layout, addresses: Addresses) -> io::Result<()> {
+    let text = serde_json::to_string(&addresses).map_err(io::Error::other)?;
+    durable::write(&layout.addresses(), text.as_bytes(), durable::MODE_PUBLIC)
+}
+
+fn system(doing: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |source| StartError::System { doing, source }
+}
