@@ -58,7 +58,11 @@ fn an_unknown_key_is_refused_with_its_line_and_what_was_meant() {
         "apis =",
         &expect!["line 10: `listen.apis` is not a key; did you mean `listen.api`?"],
     );
-    check("[listen]", "[listne]", &expect!["line 7: `listne` is not a key; did you mean `names`?"]);
+    check(
+        "[listen]",
+        "[listne]",
+        &expect!["line 7: `listne` is not a key; did you mean `listen.api`?"],
+    );
 }
 
 #[test]
