@@ -37,6 +37,10 @@ pub mod seglog;
 
 pub mod backoff;
 
+pub mod tasks;
+
+pub mod telemetry;
+
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 

@@ -1,0 +1,279 @@
+//! A spool on a simulated disk against a plain model of it.
+
+use std::{collections::VecDeque, path::Path, sync::Arc};
+
+use cordon_shared::{
+    batch::{Builder, Sealed, Source},
+    entropy::SeededEntropy,
+    event::health::LossCause,
+    id::{EventSeq, Lane},
+    seglog::SimDisk,
+    test_support::{Random, origin},
+};
+use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
+
+use super::{Settings, Shed, Spool};
+
+const FOLDER: &str = "/spool";
+
+/// A spool in memory.
+struct Bench {
+    disk: SimDisk,
+    entropy: SeededEntropy,
+    random: Random,
+    bytes_max: u64,
+    /// `None` while it is down.
+    spool: Option<Spool>,
+}
+
+impl Bench {
+    fn new(bytes_max: u64) -> Self {
+        let disk = SimDisk::default();
+        let (entropy, random) = (SeededEntropy::new(7), Random::new(7));
+        let spool = Some(open(&disk, &entropy, bytes_max));
+        Self { disk, entropy, random, bytes_max, spool }
+    }
+
+    fn spool(&mut self) -> &mut Spool {
+        self.spool.as_mut().expect("it is open")
+    }
+
+    /// As after `kill -9`: what was written is there, what was in memory is not.
+    fn reopen(&mut self) {
+        self.spool = None;
+        self.spool = Some(open(&self.disk, &self.entropy, self.bytes_max));
+    }
+
+    /// Seals and pushes a batch; returns it and what was shed for it.
+    fn push(&mut self, lane: Lane, count: usize) -> (Sealed, Vec<Shed>) {
+        let (epoch, seq) = self.spool().lane(lane).next();
+        let batch = self.random.batch(lane, epoch, seq, count);
+        let shed = self.spool().push(&batch);
+        (batch, shed)
+    }
+
+    fn lease(&mut self, lane: Lane, batches_max: usize) -> Vec<Sealed> {
+        let (batches, shed) = self.spool().lease(lane, batches_max, usize::MAX).expect("reads");
+        assert_eq!(shed, []);
+        batches
+    }
+
+    fn ack(&mut self, batch: &Sealed) {
+        let header = *batch.header();
+        self.spool().ack(header.lane(), header.epoch(), header.last_seq());
+    }
+}
+
+fn open(disk: &SimDisk, entropy: &SeededEntropy, bytes_max: u64) -> Spool {
+    let disk = Arc::new(disk.clone());
+    Spool::open(&Settings { folder: Path::new(FOLDER), bytes_max, disk, entropy }).expect("opens")
+}
+
+#[test]
+fn sp_1_what_was_not_acknowledged_comes_again_after_a_crash_and_nothing_else() {
+    let mut bench = Bench::new(1 << 20);
+    let batches: Vec<_> = (0..6).map(|_| bench.push(Lane::Critical, 3).0).collect();
+    assert_eq!(bench.lease(Lane::Critical, 4), batches[..4]);
+    bench.ack(&batches[1]);
+    bench.spool().sync();
+    bench.reopen();
+    assert_eq!(bench.lease(Lane::Critical, 99), batches[2..]);
+}
+
+#[test]
+fn sp_2_an_older_epoch_drains_before_the_present_one() {
+    let mut bench = Bench::new(1 << 20);
+    let (first, _) = bench.push(Lane::File, 2);
+    bench.reopen();
+    let (second, _) = bench.push(Lane::File, 2);
+    assert_ne!(first.header().epoch(), second.header().epoch());
+    assert_eq!(second.header().first_seq(), EventSeq::FIRST);
+    assert_eq!(bench.lease(Lane::File, 99), [first, second]);
+}
+
+#[test]
+fn sp_1_a_lost_connection_brings_the_same_lease_again() {
+    let mut bench = Bench::new(1 << 20);
+    let batches: Vec<_> = (0..3).map(|_| bench.push(Lane::Network, 1).0).collect();
+    assert_eq!(bench.lease(Lane::Network, 99), batches);
+    assert_eq!(bench.lease(Lane::Network, 99), []);
+    bench.spool().rewind();
+    assert_eq!(bench.lease(Lane::Network, 99), batches);
+}
+
+#[test]
+fn sp_1_an_acknowledgement_of_another_epoch_deletes_nothing() {
+    let mut bench = Bench::new(1 << 20);
+    let (batch, _) = bench.push(Lane::Network, 5);
+    bench.lease(Lane::Network, 99);
+    let (other, _) = bench.push(Lane::Critical, 5);
+    let header = *other.header();
+    bench.spool().ack(Lane::Network, header.epoch(), header.last_seq());
+    bench.spool().rewind();
+    assert_eq!(bench.lease(Lane::Network, 99), [batch]);
+}
+
+#[test]
+fn a_full_lane_sheds_its_oldest_and_says_exactly_what() {
+    let mut bench = Bench::new(1 << 20);
+    let (mut pushed, mut shed) = (0, Vec::new());
+    let (critical, _) = bench.push(Lane::Critical, 9);
+    while pushed < 60_000 {
+        let (batch, more) = bench.push(Lane::File, 200);
+        pushed += batch.header().count();
+        shed.extend(more);
+    }
+    let kept: usize =
+        bench.lease(Lane::File, usize::MAX).iter().map(|it| it.header().count()).sum();
+    let lost: u64 = shed.iter().map(|it| it.count).sum();
+    assert_eq!(kept as u64 + lost, pushed as u64);
+    assert!(lost > 0, "the quota was never reached");
+    assert!(shed.iter().all(|it| it.lane == Lane::File && it.cause == LossCause::Quota));
+    // Ranges follow each other without a hole, from the first event on.
+    let mut next = EventSeq::FIRST;
+    for it in &shed {
+        let (_, first, last) = it.range.expect("headers were readable");
+        assert_eq!(first, next);
+        next = last.checked_add(1).expect("few");
+    }
+    assert_eq!(bench.lease(Lane::Critical, 99), [critical], "the flood of one lane cost another");
+}
+
+#[test]
+fn f_6_a_full_disk_takes_from_the_file_lane_first_and_the_spool_goes_on() {
+    let mut bench = Bench::new(1 << 30);
+    for _ in 0..40 {
+        bench.push(Lane::File, 200);
+    }
+    let used = bench.spool().bytes().0;
+    bench.disk.set_bytes_max(Some(usize::try_from(used).expect("small") + 4_096));
+    let mut shed = Vec::new();
+    let mut pushed = Vec::new();
+    for _ in 0..40 {
+        let (batch, more) = bench.push(Lane::Critical, 100);
+        pushed.push(batch);
+        shed.extend(more);
+    }
+    assert!(!shed.is_empty(), "the disk was never full");
+    let lost_critical: Vec<_> = shed.iter().filter(|it| it.lane == Lane::Critical).collect();
+    bench.disk.set_bytes_max(None);
+    bench.spool().sync();
+    let kept = bench.lease(Lane::Critical, usize::MAX);
+    let events = |batches: &[Sealed]| batches.iter().map(|it| it.header().count() as u64).sum();
+    let (kept, pushed): (u64, u64) = (events(&kept), events(&pushed));
+    assert_eq!(kept + lost_critical.iter().map(|it| it.count).sum::<u64>(), pushed);
+}
+
+#[test]
+fn the_source_goes_on_where_the_newest_batch_says() {
+    let mut bench = Bench::new(1 << 20);
+    assert_eq!(bench.spool().resume(Lane::Critical), None);
+    for position in [10, 20] {
+        let (epoch, seq) = bench.spool().lane(Lane::Critical).next();
+        let mut builder = Builder::new(Lane::Critical, epoch, seq, origin());
+        builder.push(&bench.random.event(Lane::Critical), Source { epoch: 3, position });
+        let batch = builder.seal().expect("one event");
+        assert_eq!(bench.spool().push(&batch), []);
+    }
+    // A batch of the agent's own events says nothing of the source.
+    bench.push(Lane::Critical, 1);
+    bench.reopen();
+    let resume = bench.spool().resume(Lane::Critical);
+    assert_eq!(resume, Some(Source { epoch: 3, position: 20 }));
+}
+
+#[test]
+fn f_10_a_flipped_bit_costs_the_batch_that_it_hit_and_is_told() {
+    let mut bench = Bench::new(1 << 20);
+    let batches: Vec<_> = (0..5).map(|_| bench.push(Lane::Network, 4).0).collect();
+    bench.spool().sync();
+    let paths = bench.disk.paths();
+    let is_segment = |it: &&std::path::PathBuf| {
+        it.starts_with("/spool/network") && it.extension().is_some_and(|it| it == "seg")
+    };
+    let path = paths.iter().find(is_segment).expect("there is a segment").clone();
+    let bytes = bench.disk.bytes_of(&path).expect("it has bytes");
+    let needle = batches[2].bytes();
+    let at = bytes.windows(needle.len()).position(|it| it == needle).expect("it was written");
+    bench.disk.flip(&path, at + 100, 3);
+    bench.reopen();
+    let (kept, shed) = bench.spool().lease(Lane::Network, 99, usize::MAX).expect("reads");
+    assert_eq!(kept, [&batches[..2], &batches[3..]].concat());
+    let lost = Shed { lane: Lane::Network, cause: LossCause::Corrupt, range: None, count: 1 };
+    assert_eq!(shed, [lost]);
+}
+
+/// What can happen to a lane.
+#[derive(Clone, Debug)]
+enum Act {
+    Push(usize),
+    Lease(usize),
+    AckLeased(usize),
+    Rewind,
+    Sync,
+    Kill,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (1_usize..20).prop_map(Act::Push),
+        3 => (1_usize..5).prop_map(Act::Lease),
+        3 => (0_usize..5).prop_map(Act::AckLeased),
+        1 => Just(Act::Rewind),
+        1 => Just(Act::Sync),
+        1 => Just(Act::Kill),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Everything that was pushed and not acknowledged is leased in order, whatever happens; what is
+    /// acknowledged may come again only after a kill, and then as the collector knows it.
+    #[test]
+    fn sp_1_and_sp_2_hold_whatever_happens(acts in proptest::collection::vec(act(), 1..60)) {
+        let mut bench = Bench::new(64 << 20);
+        let mut kept: VecDeque<Sealed> = VecDeque::new();
+        let mut leased = 0;
+        let mut may_repeat: Vec<Sealed> = Vec::new();
+        for act in acts {
+            match act {
+                Act::Push(count) => kept.push_back(bench.push(Lane::File, count).0),
+                Act::Lease(count) => {
+                    let got = bench.lease(Lane::File, count);
+                    let mut wanted = kept.iter().skip(leased);
+                    for batch in got {
+                        if leased == 0 && may_repeat.contains(&batch) {
+                            bench.ack(&batch);
+                            continue;
+                        }
+                        assert_eq!(Some(&batch), wanted.next());
+                        leased += 1;
+
+                    }
+                }
+                Act::AckLeased(count) => {
+                    for _ in 0..count.min(leased) {
+                        let batch = kept.pop_front().expect("leased ones are kept");
+                        bench.ack(&batch);
+                        may_repeat.push(batch);
+                        leased -= 1;
+                    }
+                }
+                Act::Rewind => {
+                    bench.spool().rewind();
+                    leased = 0;
+                }
+                Act::Sync => bench.spool().sync(),
+                Act::Kill => {
+                    bench.reopen();
+                    leased = 0;
+                }
+            }
+        }
+        bench.spool().rewind();
+        let rest = bench.lease(Lane::File, usize::MAX);
+        let rest: Vec<_> = rest.into_iter().skip_while(|it| may_repeat.contains(it)).collect();
+        assert_eq!(rest, Vec::from(kept));
+    }
+}

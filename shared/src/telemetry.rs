@@ -1,0 +1,65 @@
+//! Logging, set up once at the start of a program.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::{
+    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
+
+/// How log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Format {
+    /// Reads `text` or `json`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+/// Why logging was not set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter does not parse.
+    #[error("log filter `{filter}` is not like `info` or `info,cordon_agent=debug`")]
+    Filter {
+        /// As it was given.
+        filter: String,
+    },
+    /// Somebody set it up before.
+    #[error("logging is set up already")]
+    Again,
+}
+
+/// Writes the log to standard error. `filter` is a level, or levels by target.
+///
+/// # Errors
+/// [`TelemetryError`] for a bad filter, or at the second call.
+pub fn init(filter: &str, format: Format) -> Result<(), TelemetryError> {
+    let Ok(targets) = filter.parse::<Targets>() else {
+        return Err(TelemetryError::Filter { filter: filter.to_owned() });
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let result = match format {
+        Format::Text => {
+            let lines = lines.with_ansi(std::io::stderr().is_terminal()).with_target(false);
+            tracing_subscriber::registry().with(lines.with_filter(targets)).try_init()
+        }
+        Format::Json => {
+            let lines = lines.json().flatten_event(true);
+            tracing_subscriber::registry().with(lines.with_filter(targets)).try_init()
+        }
+    };
+    result.map_err(|_already| TelemetryError::Again)
+}
