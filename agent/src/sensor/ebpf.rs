@@ -115,7 +115,7 @@ pub struct RingSensor {
     gap: Option<Observation>,
     lacks: Vec<String>,
     /// What keeps unpinned programs running.
-    _held: loader::Held,
+    held: loader::Held,
 }
 
 /// How eager the next reading is.
@@ -178,14 +178,19 @@ impl RingSensor {
             counted,
             gap,
             lacks,
-            _held: held,
+            held,
         })
     }
 
-    /// What is not seen for want of an optional program, for people.
+    /// One line for people: what is not seen for want of an optional program, whether the programs
+    /// outlive the agent.
     #[must_use]
-    pub fn lacks(&self) -> &[String] {
-        &self.lacks
+    pub fn describe(&self) -> String {
+        let life = if self.held.is_held() { "programs end with the agent" } else { "pinned" };
+        std::iter::once(life)
+            .chain(self.lacks.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 
     /// Releases what the spool has.

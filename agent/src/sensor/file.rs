@@ -9,11 +9,11 @@ pub mod notify;
 use std::{path::PathBuf, sync::Arc};
 
 use cordon_shared::{
-    event::health::{self, SensorState, Tier},
+    event::health::{self, Tier},
     time::Clock,
 };
 
-use super::{Sensor, SensorError};
+use super::select::{self, Attempt, Choice, Chosen, Opened};
 
 /// What to watch.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,73 +38,22 @@ impl Watch {
     }
 }
 
-/// Which tier to take.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Choice {
-    /// The best that works.
-    #[default]
-    Auto,
-    /// That tier or none.
-    Only(Tier),
-}
-
-/// A sensor that works, and what it is; or no sensor, and why.
-#[derive(Debug)]
-pub struct Chosen {
-    /// The sensor; `None` when no tier works.
-    pub sensor: Option<Box<dyn Sensor>>,
-    /// For `check` and for the collector.
-    pub state: SensorState,
-}
-
 /// Tries the tiers, best first.
 #[must_use]
 pub fn choose(watch: &Watch, choice: Choice, clock: &Arc<dyn Clock>) -> Chosen {
-    let mut refused = Vec::new();
-    for tier in [Tier::KernelInterface, Tier::Portable] {
-        if choice != Choice::Auto && choice != Choice::Only(tier) {
-            continue;
-        }
-        match open(watch, tier, clock) {
-            Ok((sensor, mut reason)) => {
-                if !refused.is_empty() {
-                    reason = format!("{reason}; {}", refused.join("; "));
-                }
-                return chosen(Some(sensor), tier, reason);
-            }
-            Err(error) => refused.push(format!("{}: {error}", tier.as_str())),
-        }
-    }
-    if refused.is_empty() {
-        refused.push("the configured tier has no file sensor".to_owned());
-    }
-    chosen(None, Tier::None, refused.join("; "))
-}
-
-fn open(
-    watch: &Watch,
-    tier: Tier,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Box<dyn Sensor>, String), SensorError> {
-    match tier {
-        Tier::KernelInterface => {
-            let sensor = fanotify::Fanotify::open(watch.clone(), Arc::clone(clock))?;
-            let reason = sensor.describe();
-            Ok((Box::new(sensor), reason))
-        }
-        Tier::Portable => {
-            let sensor = notify::Notify::open(watch.clone(), Arc::clone(clock))?;
-            let reason = sensor.describe();
-            Ok((Box::new(sensor), reason))
-        }
-        Tier::Ebpf | Tier::None => {
-            Err(SensorError::Unsupported("there is no such file sensor".to_owned()))
-        }
-    }
-}
-
-fn chosen(sensor: Option<Box<dyn Sensor>>, tier: Tier, reason: String) -> Chosen {
-    Chosen { sensor, state: SensorState { sensor: health::Sensor::File, tier, reason } }
+    let mut fanotify = || -> Opened {
+        let sensor = fanotify::Fanotify::open(watch.clone(), Arc::clone(clock))?;
+        let what = sensor.describe();
+        Ok((Box::new(sensor), what))
+    };
+    let mut notify = || -> Opened {
+        let sensor = notify::Notify::open(watch.clone(), Arc::clone(clock))?;
+        let what = sensor.describe();
+        Ok((Box::new(sensor), what))
+    };
+    let mut attempts: [Attempt<'_>; 2] =
+        [(Tier::KernelInterface, &mut fanotify), (Tier::Portable, &mut notify)];
+    select::choose(health::Sensor::File, choice, &mut attempts)
 }
 
 #[cfg(test)]

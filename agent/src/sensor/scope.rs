@@ -60,6 +60,20 @@ impl Scope {
         Ok(Self::Cgroup(Cgroup { path, id: found.ino(), level }))
     }
 
+    /// For a tier that cannot filter.
+    ///
+    /// # Errors
+    /// [`SensorError::Unsupported`] when only a part of the host is to be watched.
+    pub fn demand_host(&self) -> Result<(), SensorError> {
+        match self {
+            Self::Host => Ok(()),
+            Self::Cgroup(_) => {
+                let message = "this tier watches the whole host or nothing".to_owned();
+                Err(SensorError::Unsupported(message))
+            }
+        }
+    }
+
     /// Whether a process in the cgroup at `path`, as in `/proc/PID/cgroup`, is within.
     #[must_use]
     pub fn covers(&self, path: &[u8]) -> bool {

@@ -75,7 +75,15 @@ pub struct Loaded {
 
 /// Keeps unpinned programs running as long as it lives.
 #[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "held, not read")] Option<Ebpf>);
+pub struct Held(Option<Ebpf>);
+
+impl Held {
+    /// Whether the programs end with it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+}
 
 /// Where the programs came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -197,6 +205,7 @@ fn fresh(
 ) -> Result<Loaded, SensorError> {
     // Declared first, so that it outlives the loader that borrows it. The loader reads the kernel's
     // types by itself, which takes tens of megabytes: once at a time is enough.
+    #[expect(clippy::needless_late_init, reason = "made here, it would not outlive the loader")]
     let btf;
     let mut loader = EbpfLoader::new();
     loader.btf(None);

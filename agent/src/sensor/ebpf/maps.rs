@@ -145,7 +145,7 @@ fn own_key(stat: &str) -> io::Result<(u32, u64)> {
 }
 
 /// Runs of `program` that the kernel skipped because it ran already on that processor: the line
-/// `recursion_misses` of its descriptor (kernel/bpf/syscall.c, bpf_prog_show_fdinfo; 5.12).
+/// `recursion_misses` of its descriptor (kernel/bpf/syscall.c, `bpf_prog_show_fdinfo`; 5.12).
 fn skipped(program: &ProgramFd) -> io::Result<u64> {
     let number = program.as_fd().as_raw_fd();
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{number}"))?;
@@ -155,10 +155,7 @@ fn skipped(program: &ProgramFd) -> io::Result<u64> {
 
 /// What the kernel says of a map.
 pub(super) fn from_map(error: MapError) -> io::Error {
-    match error {
-        MapError::SyscallError(error) => error.io_error,
-        other => io::Error::other(other),
-    }
+    if let MapError::SyscallError(error) = error { error.io_error } else { io::Error::other(error) }
 }
 
 #[cfg(test)]

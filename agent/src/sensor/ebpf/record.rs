@@ -15,16 +15,20 @@
 //! ```
 //! Little endian. A path is names from the leaf to the root, each ended by a zero byte.
 
+mod rest;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use self::rest::Rest;
 
 /// One record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Record<'a> {
-    /// sched_process_exec.
+    /// A process executed a file.
     Exec(Exec<'a>),
-    /// sched_process_fork, of processes.
+    /// A process came to be.
     Fork(Fork),
-    /// sched_process_exit, of the last thread.
+    /// The last thread of a process ended.
     Exit(Exit),
     /// A TCP connection or listener.
     Socket(Socket<'a>),
@@ -376,39 +380,6 @@ fn address(family: u8, bytes: [u8; 16]) -> Result<IpAddr, RecordError> {
         libc::AF_INET => Ok(Ipv4Addr::new(a, b, c, d).into()),
         libc::AF_INET6 => Ok(Ipv6Addr::from(bytes).to_canonical()),
         _other => Err(RecordError::Field("family")),
-    }
-}
-
-/// What is not read yet.
-struct Rest<'a>(&'a [u8]);
-
-impl<'a> Rest<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
-        let (head, rest) = self.0.split_first_chunk().ok_or(RecordError::Short)?;
-        self.0 = rest;
-        Ok(*head)
-    }
-
-    fn skip<const N: usize>(&mut self) -> Result<(), RecordError> {
-        self.array::<N>().map(|_| ())
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
-        let (head, rest) = self.0.split_at_checked(count).ok_or(RecordError::Short)?;
-        self.0 = rest;
-        Ok(head)
-    }
-
-    fn u16(&mut self) -> Result<u16, RecordError> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, RecordError> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, RecordError> {
-        self.array().map(u64::from_le_bytes)
     }
 }
 

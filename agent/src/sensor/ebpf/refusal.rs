@@ -11,7 +11,7 @@ use crate::sensor::SensorError;
 const CHARS_MAX: usize = 160;
 
 /// Lines that the verifier ends its log with, whatever it found (kernel/bpf/verifier.c,
-/// print_verification_stats).
+/// `print_verification_stats`).
 const STATISTICS: &[&str] = &["processed ", "verification time ", "stack depth "];
 
 /// An error while doing what the verb phrase `doing` says, on the way to a loaded sensor.
