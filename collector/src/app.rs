@@ -5,6 +5,7 @@
 //! sessions first (what is under way is answered), then the journal, then those that read it, then
 //! the store.
 
+mod desk;
 mod upkeep;
 
 use std::{io, net::SocketAddr, sync::Arc, thread::JoinHandle};
@@ -41,6 +42,7 @@ use crate::{
     },
     layout::Layout,
     listen::{Listener, Rule},
+    notice::Board,
     pki::{
         authority::{Authority, AuthorityError},
         issue::{IssueError, Issuing},
@@ -115,7 +117,7 @@ pub struct App {
     fanout: Arc<Fanout>,
     sessions: Listener,
     enrolment: Listener,
-    api: Listener,
+    desk: desk::Desk,
     enrolments: Enrolments,
     revocations: Revocations,
     keyring: watch::Sender<Current>,
@@ -166,6 +168,13 @@ impl App {
         upkeep::load_hosts(&store, ingest.hosts()).await?;
         let (keyring, keyring_seen) = watch::channel(Current::load(&store).await?);
         let revocations = Revocations::load(&store).await?;
+        let desk = desk::Desk {
+            listener: api,
+            roots: config.roots.clone(),
+            authority: authority.fingerprint(),
+            enrolment: reachable(&config.names, addresses.enrolment),
+            metrics: desk::metrics(),
+        };
         let issuing = Issuing::new(authority, store.clone(), Arc::clone(&clock), entropy)?;
         let enrolments = Enrolments {
             issuing: Arc::new(issuing),
@@ -183,7 +192,7 @@ impl App {
             fanout,
             sessions,
             enrolment,
-            api,
+            desk,
             enrolments,
             revocations,
             keyring,
@@ -225,7 +234,8 @@ impl App {
             registry: Arc::clone(&registry),
             admission: Arc::clone(&self.enrolments.admission),
         };
-        let cut = move |agent| registry.cut(agent);
+        let cutting = Arc::clone(&registry);
+        let cut = move |agent| cutting.cut(agent);
         let revoked =
             tasks.spawn(self.revocations.follow(self.store.clone(), cut, background.clone()));
         tasks.spawn(keyring::follow(self.store.clone(), self.keyring, background.clone()));
@@ -236,7 +246,10 @@ impl App {
         let (incoming, accept) = self.enrolment.accept(stop.clone());
         tasks.spawn(accept);
         tasks.spawn(gateway::serve_enrolment(self.enrolments, incoming, stop.clone()));
-        drop((commands_seen, self.api));
+        drop(commands_seen);
+        let board = Board::default();
+        let seen = (self.store.clone(), Arc::clone(&registry));
+        tasks.spawn(self.desk.run(seen, board, (Vec::new(), Vec::new()), stop.clone()));
         info!(addresses = ?self.addresses, "the collector serves");
 
         stop.cancelled().await;
@@ -267,6 +280,18 @@ async fn join(thread: JoinHandle<()>) {
 fn announce(layout: &Layout, addresses: Addresses) -> io::Result<()> {
     let text = serde_json::to_string(&addresses).map_err(io::Error::other)?;
     durable::write(&layout.addresses(), text.as_bytes(), durable::MODE_PUBLIC)
+}
+
+/// Where hosts enrol: every name of the collector that is not this machine's alone, or, when there is
+/// none, the address itself.
+fn reachable(names: &[String], address: SocketAddr) -> Vec<String> {
+    let is_local = |it: &str| matches!(it, "localhost" | "127.0.0.1" | "::1");
+    if address.ip().is_loopback() {
+        return vec![address.to_string()];
+    }
+    let bracketed = |it: &String| if it.contains(':') { format!("[{it}]") } else { it.clone() };
+    let far = names.iter().filter(|it| !is_local(it)).map(bracketed);
+    far.map(|it| format!("{it}:{}", address.port())).collect()
 }
 
 fn system(doing: &'static str) -> impl Fn(io::Error) -> StartError {

@@ -23,6 +23,12 @@ pub mod ingest;
 
 pub mod response;
 
+pub mod notice;
+
 pub mod store;
+
+pub mod auth;
+
+pub mod api;
 
 pub mod metric;

@@ -1,0 +1,242 @@
+//! HTTP lives here and nowhere else: the responders' side of the collector.
+//!
+//! Beside the road: requests come in over TLS with a bearer token, go through one choke point
+//! ([`guard`]: who asks, and whether the table of [`ROUTES`] lets them), and are answered from store
+//! and lake. It signs nothing: what only a responder's key can order is signed on the responder's
+//! side and carried through here.
+//!
+//! Bounds: a body is [`BODY_BYTES_MAX`] at most, a page of a list [`PAGE_ROWS_MAX`] rows.
+
+mod agent;
+mod audit;
+mod command;
+mod detection;
+mod error;
+mod health;
+mod incident;
+mod keyring;
+mod live;
+mod openapi;
+mod token;
+pub mod view;
+
+use std::{fmt, io, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::Method,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use cordon_shared::{
+    digest::Sha256,
+    entropy::Entropy,
+    error::Kind,
+    id::AgentId,
+    keyring::key::Roots,
+    time::{Clock, Timestamp},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::debug;
+
+pub use self::error::ApiError;
+use crate::{
+    auth::{Principal, role::Right, token::authenticate},
+    notice::Board,
+    store::{By, PAGE_ROWS_MAX, Page, Store},
+};
+
+/// A request's body (chosen: a keyring of the largest size, in base64).
+pub const BODY_BYTES_MAX: usize = 4 << 20;
+
+/// Which route needs which right. A route that is not here is refused to everybody.
+const ROUTES: &[(&str, &str, Right)] = &[
+    ("GET", "/api/v1/hosts", Right::Look),
+    ("GET", "/api/v1/hosts/{host}", Right::Look),
+    ("POST", "/api/v1/hosts/{host}/approve", Right::DecideHosts),
+    ("POST", "/api/v1/hosts/{host}/revoke", Right::DecideHosts),
+    ("GET", "/api/v1/tokens", Right::MakeTokens),
+    ("POST", "/api/v1/tokens", Right::MakeTokens),
+    ("GET", "/api/v1/detections", Right::Look),
+    ("GET", "/api/v1/detections/{detection}", Right::Look),
+    ("GET", "/api/v1/incidents", Right::Look),
+    ("GET", "/api/v1/incidents/{incident}", Right::Look),
+    ("GET", "/api/v1/incidents/{incident}/timeline", Right::Look),
+    ("GET", "/api/v1/commands", Right::Look),
+    ("GET", "/api/v1/commands/{command}", Right::Look),
+    ("GET", "/api/v1/keyring", Right::Look),
+    ("PUT", "/api/v1/keyring", Right::InstallKeyring),
+    ("GET", "/api/v1/rules", Right::Look),
+    ("GET", "/api/v1/status", Right::Look),
+    ("GET", "/api/v1/audit", Right::ReadAudit),
+    ("GET", "/api/v1/audit/verify", Right::ReadAudit),
+    ("GET", "/api/v1/live", Right::ReadEvents),
+    ("GET", "/metrics", Right::Look),
+];
+
+/// What the handlers share.
+pub struct Api {
+    /// The state.
+    pub store: Store,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The organisation's roots, which tokens pin and keyrings are checked against.
+    pub roots: Roots,
+    /// SHA-256 of the authority's certificate, which tokens pin.
+    pub authority: Sha256,
+    /// Where hosts enrol, for tokens.
+    pub enrolment: Vec<String>,
+    /// The rules that are loaded, and what could not be.
+    pub rules: (Vec<view::Rule>, Vec<String>),
+    /// What is new.
+    pub board: Board,
+    /// Whether an agent has an open session.
+    pub is_connected: Arc<dyn Fn(AgentId) -> bool + Send + Sync>,
+    /// What is counted.
+    pub metrics: PrometheusHandle,
+    /// Ends live streams.
+    pub stop: CancellationToken,
+    /// Keeps account of live streams.
+    pub streams: TaskTracker,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Api")
+    }
+}
+
+impl Api {
+    fn by(&self, principal: &Principal) -> By {
+        By { principal: principal.name.clone(), at: self.clock.now() }
+    }
+}
+
+/// Which page of a list.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Rows at most, 1 to 500.
+    limit: Option<u32>,
+}
+
+impl Paging {
+    fn page(&self) -> Page {
+        let rows_max = self.limit.unwrap_or(100).clamp(1, PAGE_ROWS_MAX);
+        Page { before: self.cursor.clone(), rows_max }
+    }
+
+    /// A list of what a query gave, with the cursor of the next page when this one is full.
+    fn list<R, V>(
+        &self,
+        rows: &[R],
+        cursor: impl Fn(&R) -> String,
+        view: impl Fn(&R) -> V,
+    ) -> view::List<V> {
+        let is_full = rows.len() >= usize::try_from(self.page().rows_max).unwrap_or(usize::MAX);
+        let next_cursor = rows.last().filter(|_| is_full).map(cursor);
+        view::List { items: rows.iter().map(view).collect(), next_cursor }
+    }
+}
+
+/// All routes, behind the choke point.
+pub fn router(api: Arc<Api>) -> Router {
+    let (routes, _) = openapi::routes().split_for_parts();
+    routes
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), guard))
+        .merge(health::open_routes())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(api)
+}
+
+/// The choke point: who asks, and whether the table lets them.
+async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let bearer = request
+        .headers()
+        .get(http::header::AUTHORIZATION)
+        .and_then(|it| it.to_str().ok())
+        .and_then(|it| it.strip_prefix("Bearer "))
+        .map(str::to_owned);
+    let principal = match authenticate(&api.store, bearer.as_deref(), api.clock.now()).await {
+        Ok(principal) => principal,
+        Err(error) => return ApiError::from(error).into_response(),
+    };
+    let path = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
+    let right = right(request.method(), path.as_deref().unwrap_or_default());
+    if !right.is_some_and(|right| principal.role.may(right)) {
+        let role = principal.role.as_str();
+        return ApiError::new(Kind::Forbidden, format!("a {role} may not do this")).into_response();
+    }
+    request.extensions_mut().insert(principal);
+    next.run(request).await
+}
+
+fn right(method: &Method, path: &str) -> Option<Right> {
+    let row = ROUTES.iter().find(|(verb, route, _)| *verb == method.as_str() && *route == path);
+    row.map(|(_, _, right)| *right)
+}
+
+/// A time as the API shows it.
+fn shown(at: Timestamp) -> String {
+    at.to_string()
+}
+
+/// Serves connections until told to stop, then lets what is under way end.
+pub async fn serve<C>(
+    router: Router,
+    mut incoming: mpsc::Receiver<io::Result<C>>,
+    stop: CancellationToken,
+) where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connections = TaskTracker::new();
+    loop {
+        // Both are cancel-safe.
+        let connection = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            connection = incoming.recv() => match connection {
+                Some(Ok(connection)) => connection,
+                Some(Err(_)) => continue,
+                None => break,
+            },
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let stop = stop.clone();
+        connections.spawn(async move {
+            let builder = auto::Builder::new(TokioExecutor::new());
+            let connection = builder.serve_connection(TokioIo::new(connection), service);
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                debug!("a responder's connection ended: {error}");
+            }
+        });
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! The keyring: read, install. And the rules, which it arms.
+//!
+//! A keyring is checked against the pinned roots and the one in force before it is kept, so that a
+//! slip shows here and not on ten thousand hosts; the hosts check it again.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::State};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use cordon_shared::{digest::Sha256, error::Kind, keyring::Keyring, wire};
+
+use super::{Api, ApiError, shown, view};
+use crate::auth::Principal;
+
+/// The keyring in force.
+#[utoipa::path(get, path = "/api/v1/keyring", operation_id = "keyring_show", tag = "keyring",
+    responses((status = 200, body = view::Keyring)))]
+pub(super) async fn show(State(api): State<Arc<Api>>) -> Result<Json<view::Keyring>, ApiError> {
+    let row = api.store.keyring().await?;
+    let row = row.ok_or(ApiError::new(Kind::NotFound, "no keyring has been installed yet"))?;
+    Ok(Json(view::Keyring {
+        number: row.number,
+        signed: STANDARD.encode(&row.signed),
+        installed: shown(row.installed),
+        installed_by: row.installed_by,
+    }))
+}
+
+/// Installs a keyring that root and admins signed.
+#[utoipa::path(put, path = "/api/v1/keyring", operation_id = "keyring_install", tag = "keyring",
+    request_body = view::Keyring, responses((status = 200, body = view::Keyring)))]
+pub(super) async fn install(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    Json(offered): Json<view::Keyring>,
+) -> Result<Json<view::Keyring>, ApiError> {
+    let bytes = STANDARD.decode(offered.signed.as_bytes());
+    let bytes = bytes.map_err(|_source| ApiError::field("signed", "base64"))?;
+    let keyring = Keyring::open(&wire::keyring::decode(&bytes)?, &api.roots)?;
+    if let Some(current) = open(&api).await? {
+        keyring.succeeds(&current)?;
+    }
+    let detail = format!(
+        "policy {}, members {}, {} rules armed",
+        keyring.policy().version,
+        keyring.members().version,
+        keyring.members().armed.len()
+    );
+    api.store.install_keyring(&bytes, &detail, &api.by(&principal)).await?;
+    show(State(api)).await
+}
+
+/// The rules that are loaded, and whether the keyring arms them.
+#[utoipa::path(get, path = "/api/v1/rules", operation_id = "rule_list", tag = "rules",
+    responses((status = 200, body = view::List<view::Rule>)))]
+pub(super) async fn rules(
+    State(api): State<Arc<Api>>,
+) -> Result<Json<view::List<view::Rule>>, ApiError> {
+    let keyring = open(&api).await?;
+    let rules = api.rules.0.iter().map(|rule| {
+        let sha256 = Sha256::parse(&rule.sha256);
+        let is_armed = keyring
+            .as_ref()
+            .zip(sha256)
+            .is_some_and(|(keyring, sha256)| keyring.is_armed(&rule.rule_id, sha256));
+        view::Rule { is_armed, ..rule.clone() }
+    });
+    Ok(Json(view::List { items: rules.collect(), next_cursor: None }))
+}
+
+/// The keyring in force, opened.
+async fn open(api: &Api) -> Result<Option<Keyring>, ApiError> {
+    let Some(row) = api.store.keyring().await? else { return Ok(None) };
+    let bundle = wire::keyring::decode(&row.signed)?;
+    Ok(Some(Keyring::open(&bundle, &api.roots)?))
+}

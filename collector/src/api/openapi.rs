@@ -1,0 +1,63 @@
+//! The document: made from the handlers themselves, committed as `openapi/collector.json`, and
+//! compared in a test.
+
+use std::sync::Arc;
+
+use axum::{http::header, response::IntoResponse};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Api, agent, audit, command, detection, health, incident, keyring, live, token};
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Cordon collector",
+    description = "The responders' side of a Cordon collector. Every verb of `cordon` is a call of this."
+))]
+struct Document;
+
+/// Every route with its description.
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(agent::list))
+        .routes(routes!(agent::show))
+        .routes(routes!(agent::approve))
+        .routes(routes!(agent::revoke))
+        .routes(routes!(token::list, token::create))
+        .routes(routes!(detection::list))
+        .routes(routes!(detection::show))
+        .routes(routes!(incident::list))
+        .routes(routes!(incident::show))
+        .routes(routes!(incident::timeline))
+        .routes(routes!(command::list))
+        .routes(routes!(command::show))
+        .routes(routes!(keyring::show, keyring::install))
+        .routes(routes!(keyring::rules))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
+        .routes(routes!(live::live))
+        .routes(routes!(health::status))
+        .routes(routes!(health::metrics))
+}
+
+/// The document as text.
+pub(super) fn text() -> String {
+    let (_, document) = routes().split_for_parts();
+    let mut text = document.to_pretty_json().expect("a description has a JSON form");
+    text.push('\n');
+    text
+}
+
+/// Serves the document.
+pub(super) async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], text())
+}
+
+#[cfg(test)]
+mod tests {
+    /// `UPDATE_EXPECT=1` writes the file.
+    #[test]
+    fn the_committed_document_is_the_one_that_is_served() {
+        expect_test::expect_file!["../../openapi/collector.json"].assert_eq(&super::text());
+    }
+}

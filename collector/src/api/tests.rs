@@ -1,0 +1,175 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{body::Body, http::Request};
+use cordon_shared::{
+    digest::Sha256, entropy::SystemEntropy, id::TokenId, test_support::order, time::SystemClock,
+};
+use expect_test::expect;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+use super::{Api, ROUTES, openapi, router};
+use crate::{
+    auth::{role::Role, token},
+    notice::Board,
+    store::{By, NewApiToken, Store},
+};
+
+struct Bed {
+    api: Arc<Api>,
+    _dir: tempfile::TempDir,
+}
+
+impl Bed {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let api = Api {
+            store: Store::open(&dir.path().join("state")).await.unwrap(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            roots: order::roots(),
+            authority: Sha256::of(b"authority"),
+            enrolment: vec!["localhost:7444".to_owned()],
+            rules: (Vec::new(), Vec::new()),
+            board: Board::default(),
+            is_connected: Arc::new(|_| false),
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            stop: CancellationToken::new(),
+            streams: TaskTracker::new(),
+        };
+        Self { api: Arc::new(api), _dir: dir }
+    }
+
+    async fn token(&self, role: Role) -> String {
+        let text = token::random(&*self.api.entropy);
+        let now = self.api.clock.now();
+        let new = NewApiToken {
+            id: TokenId::random(&*self.api.clock, &*self.api.entropy),
+            secret_sha256: token::digest(text.expose()),
+            principal: "ada".to_owned(),
+            role: role.as_str().to_owned(),
+            expires: now.saturating_add(Duration::from_secs(60)),
+        };
+        let by = By { principal: "test".to_owned(), at: now };
+        self.api.store.add_api_token(&new, &by).await.unwrap();
+        text.expose().clone()
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> (u16, String) {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let response = router(Arc::clone(&self.api)).oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        if response.headers()["content-type"].as_bytes() == b"text/event-stream" {
+            return (status, String::new());
+        }
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
+    let bed = Bed::new().await;
+    let (_, document) = openapi::routes().split_for_parts();
+    let served: usize = document
+        .paths
+        .paths
+        .values()
+        .map(|item| [&item.get, &item.put, &item.post].into_iter().flatten().count())
+        .sum();
+    assert_eq!(served, ROUTES.len());
+    let mut table = String::new();
+    for (method, path, right) in ROUTES {
+        table.push_str(&format!("{method} {path}:"));
+        let path = path
+            .replace("{host}", "x")
+            .replace("{detection}", "x")
+            .replace("{incident}", "x")
+            .replace("{command}", "x");
+        assert_eq!(bed.ask(method, &path, None, "{}").await.0, 401);
+        for role in Role::ALL {
+            let token = bed.token(role).await;
+            let (status, _) = bed.ask(method, &path, Some(&token), "{}").await;
+            assert_eq!(status != 403, role.may(*right), "{method} {path} {role:?} {status}");
+            if role.may(*right) {
+                table.push_str(&format!(" {}", role.as_str()));
+            }
+        }
+        table.push('\n');
+    }
+    expect![[r#"
+        GET /api/v1/hosts: viewer analyst responder lead admin
+        GET /api/v1/hosts/{host}: viewer analyst responder lead admin
+        POST /api/v1/hosts/{host}/approve: lead admin
+        POST /api/v1/hosts/{host}/revoke: lead admin
+        GET /api/v1/tokens: admin
+        POST /api/v1/tokens: admin
+        GET /api/v1/detections: viewer analyst responder lead admin
+        GET /api/v1/detections/{detection}: viewer analyst responder lead admin
+        GET /api/v1/incidents: viewer analyst responder lead admin
+        GET /api/v1/incidents/{incident}: viewer analyst responder lead admin
+        GET /api/v1/incidents/{incident}/timeline: viewer analyst responder lead admin
+        GET /api/v1/commands: viewer analyst responder lead admin
+        GET /api/v1/commands/{command}: viewer analyst responder lead admin
+        GET /api/v1/keyring: viewer analyst responder lead admin
+        PUT /api/v1/keyring: admin
+        GET /api/v1/rules: viewer analyst responder lead admin
+        GET /api/v1/status: viewer analyst responder lead admin
+        GET /api/v1/audit: lead admin
+        GET /api/v1/audit/verify: lead admin
+        GET /api/v1/live: analyst responder lead admin
+        GET /metrics: viewer analyst responder lead admin
+    "#]]
+    .assert_eq(&table);
+}
+
+#[tokio::test]
+async fn a_wrong_token_learns_nothing_and_an_error_has_a_request_id() {
+    let bed = Bed::new().await;
+    let (status, body) = bed.ask("GET", "/api/v1/hosts", Some("cordon_api_00"), "").await;
+    assert_eq!(status, 401);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["kind"], "unauthenticated");
+    assert_eq!(body["message"], "this needs a valid bearer token");
+    assert_eq!(body["request_id"].as_str().unwrap().len(), 36);
+}
+
+#[tokio::test]
+async fn a_token_is_made_once_shown_and_listed_without_its_secret() {
+    let bed = Bed::new().await;
+    let admin = bed.token(Role::Admin).await;
+    let asked = r#"{"hosts_max": 2, "lifetime_ms": 60000, "tier": "standard"}"#;
+    let (status, body) = bed.ask("POST", "/api/v1/tokens", Some(&admin), asked).await;
+    assert_eq!(status, 200, "{body}");
+    let made: super::view::MadeToken = serde_json::from_str(&body).unwrap();
+    let token = cordon_shared::enrolment::Token::parse(&made.token).unwrap();
+    assert_eq!(token.id.to_string(), made.token_id);
+    let (_, list) = bed.ask("GET", "/api/v1/tokens", Some(&admin), "").await;
+    assert!(list.contains(&made.token_id) && !list.contains(&made.token));
+    let bad = r#"{"hosts_max": 2, "lifetime_ms": 60000, "tier": "standard", "networks": ["x"]}"#;
+    let (status, body) = bed.ask("POST", "/api/v1/tokens", Some(&admin), bad).await;
+    assert_eq!(status, 400);
+    assert!(body.contains("`networks` must be ADDRESS/BITS each"));
+}
+
+#[tokio::test]
+async fn health_needs_no_token() {
+    let bed = Bed::new().await;
+    for path in ["/healthz", "/readyz", "/api/openapi.json"] {
+        assert_eq!(bed.ask("GET", path, None, "").await.0, 200);
+    }
+}

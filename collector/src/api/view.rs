@@ -1,0 +1,346 @@
+//! What leaves, as types: the JSON of the API and of `cordon --output json`.
+//!
+//! Names are `snake_case` and stable; times RFC 3339 in UTC; durations end in `_ms`; ids are texts.
+//! Nothing here is a domain type, so that what is inside can change.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A page of a list, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct List<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Give this as `cursor` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<String>,
+}
+
+/// Why a request was not done.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// One of a closed set: `bad_input`, `not_found`, …
+    pub kind: String,
+    /// What was refused, in a sentence.
+    pub message: String,
+    /// Find this in the collector's log.
+    pub request_id: String,
+}
+
+/// What a sensor got.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Sensor {
+    /// Which.
+    pub sensor: String,
+    /// `ebpf`, `kernel`, `portable` or `none`.
+    pub tier: String,
+    /// Why not better.
+    pub reason: String,
+}
+
+/// A machine with its newest agent.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Host {
+    /// The agent: one enrolment of the machine.
+    pub agent_id: String,
+    /// The record of the machine.
+    pub host_id: String,
+    /// Host name.
+    pub name: String,
+    /// Operating system.
+    pub os: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// `x86_64`, …
+    pub architecture: String,
+    /// Set here: `standard`, `critical`, …
+    pub tier: String,
+    /// Set here.
+    pub labels: Vec<String>,
+    /// `held`, `approved` or `revoked`.
+    pub standing: String,
+    /// Whether a session is open now.
+    pub is_connected: bool,
+    /// When it was let in.
+    pub enrolled: String,
+    /// When it last spoke.
+    pub last_seen: Option<String>,
+    /// Version of its agent.
+    pub agent_version: String,
+    /// Name of the key that signs its receipts: compare it at first sight.
+    pub receipt_key_id: String,
+    /// What its sensors got.
+    pub sensors: Vec<Sensor>,
+}
+
+/// Why an agent is put out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Reason {
+    /// For the audit log.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// An enrolment token to be made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewToken {
+    /// Hosts that it may let in.
+    pub hosts_max: u64,
+    /// How long it is good, in milliseconds.
+    pub lifetime_ms: u64,
+    /// Networks that it may be used from, `ADDRESS/BITS`; empty for any.
+    #[serde(default)]
+    pub networks: Vec<String>,
+    /// Labels of its hosts, `KEY=VALUE`.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Tier of its hosts.
+    pub tier: String,
+    /// Whether its hosts wait for approval.
+    #[serde(default)]
+    pub is_held: bool,
+}
+
+/// An enrolment token that was made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MadeToken {
+    /// Its name; not secret.
+    pub token_id: String,
+    /// The token itself, shown once.
+    pub token: String,
+    /// When it ends.
+    pub expires: String,
+}
+
+/// An enrolment token as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Token {
+    /// Its name.
+    pub token_id: String,
+    /// Hosts that it may let in.
+    pub hosts_max: u64,
+    /// Hosts that it let in.
+    pub hosts: u64,
+    /// Tier of its hosts.
+    pub tier: String,
+    /// Labels of its hosts.
+    pub labels: Vec<String>,
+    /// When it was made.
+    pub created: String,
+    /// By whom.
+    pub created_by: String,
+    /// When it ends.
+    pub expires: String,
+}
+
+/// A detection.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Detection {
+    /// Its name.
+    pub detection_id: String,
+    /// The rule's id.
+    pub rule_id: String,
+    /// Digest of the rule's text.
+    pub rule_sha256: String,
+    /// The rule's title.
+    pub title: String,
+    /// `informational` to `critical`.
+    pub severity: String,
+    /// ATT&CK techniques.
+    pub techniques: Vec<String>,
+    /// Where.
+    pub agent_id: String,
+    /// Where.
+    pub host_id: String,
+    /// The incident that it belongs to.
+    pub incident_id: Option<String>,
+    /// The first event.
+    pub event_id: String,
+    /// Whom it is about.
+    pub process_uid: Option<String>,
+    /// The first event in one line.
+    pub summary: String,
+    /// How many events.
+    pub count: u64,
+    /// When the first happened.
+    pub first: String,
+    /// When the last happened.
+    pub last: String,
+    /// When it was found.
+    pub created: String,
+}
+
+/// A phase of an incident.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Phase {
+    /// `preparation` to `lessons_learned`.
+    pub phase: String,
+    /// `pending`, `active`, `done` or `reopened`.
+    pub state: String,
+    /// Since when.
+    pub since: String,
+}
+
+/// An incident.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Incident {
+    /// Its name.
+    pub incident_id: String,
+    /// What it is about.
+    pub title: String,
+    /// The highest of its detections.
+    pub severity: String,
+    /// `open` or `closed`.
+    pub state: String,
+    /// The first host.
+    pub host_id: String,
+    /// Its agent.
+    pub agent_id: String,
+    /// When it was opened.
+    pub opened: String,
+    /// When something last happened.
+    pub updated: String,
+    /// The six phases.
+    pub phases: Vec<Phase>,
+}
+
+/// An entry of an incident's timeline.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Entry {
+    /// Rises by one.
+    pub number: u64,
+    /// When it happened.
+    pub at: String,
+    /// When the collector learned of it.
+    pub recorded: String,
+    /// `detection`, `command`, `receipt`, `phase`, …
+    pub kind: String,
+    /// Who did it.
+    pub actor: String,
+    /// In words.
+    pub text: String,
+    /// What it is about.
+    pub object: String,
+}
+
+/// A command.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Command {
+    /// Its name.
+    pub command_id: String,
+    /// The incident that it is for.
+    pub incident_id: Option<String>,
+    /// The detection that called for it.
+    pub detection_id: Option<String>,
+    /// To whom.
+    pub agent_id: String,
+    /// On which machine.
+    pub host_id: String,
+    /// The verb.
+    pub action: String,
+    /// In one line.
+    pub summary: String,
+    /// `issued`, `sent`, `seen`, `closed` or `expired`.
+    pub state: String,
+    /// `complete`, `partial`, `failed`, `refused`, `expired`, …; absent until it is known.
+    pub verdict: Option<String>,
+    /// What the receipt says.
+    pub detail: Option<String>,
+    /// By whom.
+    pub issued_by: String,
+    /// When it was signed.
+    pub issued: String,
+    /// When it ends.
+    pub expires: String,
+    /// When it was first handed to the agent's stream.
+    pub sent: Option<String>,
+    /// When the agent had it in its journal.
+    pub seen: Option<String>,
+    /// When it was closed.
+    pub closed: Option<String>,
+    /// From signing to the receipt.
+    pub duration_ms: Option<u64>,
+    /// The event that carried the receipt.
+    pub receipt_event_id: Option<String>,
+}
+
+/// A rule that is loaded.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Rule {
+    /// Its id.
+    pub rule_id: String,
+    /// Its title.
+    pub title: String,
+    /// Its level.
+    pub severity: String,
+    /// Digest of its text.
+    pub sha256: String,
+    /// Where it comes from.
+    pub source: String,
+    /// Whether the keyring lets it move automation.
+    #[serde(default)]
+    pub is_armed: bool,
+}
+
+/// A signed keyring.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Keyring {
+    /// Rises with each installed keyring.
+    #[serde(default)]
+    pub number: u64,
+    /// The keyring in base64.
+    pub signed: String,
+    /// When it was installed.
+    #[serde(default)]
+    pub installed: String,
+    /// By whom.
+    #[serde(default)]
+    pub installed_by: String,
+}
+
+/// An act in the audit log.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Audit {
+    /// Rises by one.
+    pub number: u64,
+    /// When.
+    pub at: String,
+    /// Who.
+    pub principal: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// In words.
+    pub detail: String,
+    /// Digest of the row.
+    pub sha256: String,
+}
+
+/// Whether the audit log is whole.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AuditVerdict {
+    /// Whether each row follows from the one before.
+    pub is_whole: bool,
+    /// Rows that follow from each other.
+    pub rows: u64,
+    /// Digest of the last of them; empty when the log is broken.
+    pub head: String,
+}
+
+/// The collector as a whole.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// Version of the collector.
+    pub version: String,
+    /// Its clock.
+    pub now: String,
+    /// Agents with an open session.
+    pub hosts_connected: u64,
+    /// Rules that are loaded.
+    pub rules: u64,
+    /// Rules that could not be loaded: file, line and reason.
+    pub rule_problems: Vec<String>,
+    /// Number of the keyring in force; 0 for none.
+    pub keyring_number: u64,
+}

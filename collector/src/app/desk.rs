@@ -1,0 +1,67 @@
+//! The responders' side: the API behind its listener.
+
+use std::sync::Arc;
+
+use cordon_shared::{
+    digest::Sha256, entropy::SystemEntropy, keyring::key::Roots, time::SystemClock,
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    api::{self, Api, view},
+    gateway::registry::Registry,
+    listen::Listener,
+    notice::Board,
+    store::Store,
+};
+
+/// What the API needs that is known before the collector runs.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) listener: Listener,
+    pub(super) roots: Roots,
+    pub(super) authority: Sha256,
+    pub(super) enrolment: Vec<String>,
+    pub(super) metrics: PrometheusHandle,
+}
+
+/// Installs the recorder of metrics, once per process.
+pub(super) fn metrics() -> PrometheusHandle {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    // A second application in one process, as in tests, counts into the first one's recorder.
+    drop(metrics::set_global_recorder(recorder));
+    handle
+}
+
+impl Desk {
+    /// Serves responders until told to stop.
+    pub(super) async fn run(
+        self,
+        (store, registry): (Store, Arc<Registry>),
+        board: Board,
+        rules: (Vec<view::Rule>, Vec<String>),
+        stop: CancellationToken,
+    ) {
+        let streams = TaskTracker::new();
+        let router = api::router(Arc::new(Api {
+            store,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            roots: self.roots,
+            authority: self.authority,
+            enrolment: self.enrolment,
+            rules,
+            board,
+            is_connected: Arc::new(move |agent| registry.is_connected(agent)),
+            metrics: self.metrics,
+            stop: stop.clone(),
+            streams: streams.clone(),
+        }));
+        let (incoming, accept) = self.listener.accept(stop.clone());
+        tokio::join!(accept, api::serve(router, incoming, stop));
+        streams.close();
+        streams.wait().await;
+    }
+}

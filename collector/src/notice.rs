@@ -1,0 +1,53 @@
+//! What is new, for those who watch now: events, detections, incidents, receipts.
+//!
+//! Beside the road: the watch and the response post here, the API's live streams read. Nothing waits
+//! for a reader: one that falls behind by [`NOTICES_MAX`] misses some and is told how many. Nothing
+//! is kept: the lake and the store are the truth.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+/// Notices that wait for the slowest reader (chosen: a few seconds of a busy fleet).
+pub const NOTICES_MAX: usize = 1_024;
+
+/// One thing that is new.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// `event`, `detection`, `incident`, `command`, `receipt`.
+    pub kind: &'static str,
+    /// A JSON object.
+    pub json: Arc<str>,
+}
+
+/// Where notices are posted. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Board(broadcast::Sender<Notice>);
+
+impl Default for Board {
+    fn default() -> Self {
+        Self(broadcast::channel(NOTICES_MAX).0)
+    }
+}
+
+impl Board {
+    /// Whether anybody reads: what nobody reads need not be made.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
+    /// Posts a notice.
+    pub fn post(&self, kind: &'static str, value: &serde_json::Value) {
+        if self.is_read() {
+            // The last reader may just have left: then nobody misses it.
+            drop(self.0.send(Notice { kind, json: value.to_string().into() }));
+        }
+    }
+
+    /// Reads what is posted from now on.
+    #[must_use]
+    pub fn read(&self) -> broadcast::Receiver<Notice> {
+        self.0.subscribe()
+    }
+}
