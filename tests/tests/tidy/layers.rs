@@ -56,7 +56,13 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::report::model", &[], "values"),
     ("collector::store", &[], "small, transactional truth"),
     ("collector::auth", &["store"], "principals and roles"),
-    ("collector::api", &["store", "lake", "response", "auth", "pki", "incident"], "REST"),
+    ("collector::notice", &[], "what is new, for those who watch now"),
+    (
+        "collector::watch",
+        &["ingest", "detect", "incident", "response", "notice", "store"],
+        "runs the rules over what arrives",
+    ),
+    ("collector::api", &["store", "lake", "response", "auth", "pki", "incident", "notice"], "REST"),
     ("collector::console", &["api", "auth", "store"], "pages"),
 ];
 
