@@ -348,11 +348,14 @@ impl SeglogError {
     /// Sorts a failure of the system by what the caller does next.
     fn disk(doing: &'static str, path: &std::path::Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => Self::Full { doing, path, source },
-            _other => Self::Disk { doing, path, source },
+        let is_full = matches!(
+            source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        );
+        if is_full {
+            Self::Full { doing, path, source }
+        } else {
+            Self::Disk { doing, path, source }
         }
     }
 }

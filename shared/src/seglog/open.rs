@@ -45,9 +45,12 @@ pub(super) fn recover(
 ) -> Result<(Log, Recovery), SeglogError> {
     let in_dir = |doing| move |error| SeglogError::disk(doing, dir, error);
     disk.create_dir(dir).map_err(in_dir("make"))?;
-    let lock = disk.lock(dir).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock => SeglogError::Locked { path: dir.to_owned() },
-        _other => in_dir("take")(error),
+    let lock = disk.lock(dir).map_err(|error| {
+        if error.kind() == ErrorKind::WouldBlock {
+            SeglogError::Locked { path: dir.to_owned() }
+        } else {
+            SeglogError::disk("take", dir, error)
+        }
     })?;
     let (firsts, strangers) = list(&*disk, dir)?;
     let is_new = firsts.is_empty();
