@@ -31,6 +31,8 @@ pub mod enrolment;
 
 pub mod wire;
 
+pub mod ocsf;
+
 pub mod durable;
 
 pub mod seglog;
@@ -40,6 +42,8 @@ pub mod backoff;
 pub mod tasks;
 
 pub mod telemetry;
+
+pub mod setting;
 
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;

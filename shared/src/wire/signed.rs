@@ -1,6 +1,8 @@
 //! Signed payloads ↔ wire.
 
+use bytes::Bytes;
 use cordon_proto::v1;
+use prost::Message;
 
 use super::{WireError, refuse};
 use crate::{
@@ -57,4 +59,21 @@ pub fn from_wire(wire: &v1::Signed) -> Result<SignedBytes, WireError> {
     }
     let payload_type = wire.payload_type.clone();
     Ok(SignedBytes { payload_type, payload: wire.payload.clone(), signatures })
+}
+
+/// Signed bytes as one piece, for files.
+#[must_use]
+pub fn encode(signed: &SignedBytes) -> Bytes {
+    to_wire(signed).encode_to_vec().into()
+}
+
+/// Reads what [`encode`] wrote.
+///
+/// # Errors
+/// [`WireError`].
+pub fn decode(bytes: &[u8]) -> Result<SignedBytes, WireError> {
+    match v1::Signed::decode(bytes) {
+        Ok(wire) => from_wire(&wire),
+        Err(_) => refuse("signed", "a message of this type"),
+    }
 }

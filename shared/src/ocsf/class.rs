@@ -1,0 +1,119 @@
+//! Which class and activity an event is, and how grave.
+
+use crate::event::{
+    Body, file,
+    login::{self},
+    network,
+};
+
+/// Informational.
+const SEVERITY_INFORMATIONAL: i64 = 1;
+/// Medium: the agent saw less than happened.
+const SEVERITY_MEDIUM: i64 = 3;
+
+const STATUS_UNKNOWN: i64 = 0;
+const STATUS_SUCCESS: i64 = 1;
+const STATUS_FAILURE: i64 = 2;
+
+/// A class of the standard, with the activity of one event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Class {
+    /// `class_uid`.
+    pub uid: i64,
+    /// Its caption.
+    pub name: &'static str,
+    /// `activity_id`.
+    pub activity_id: i64,
+    /// Its caption.
+    pub activity_name: &'static str,
+    /// `severity_id`.
+    pub severity_id: i64,
+    /// `status_id`.
+    pub status_id: i64,
+}
+
+impl Class {
+    const fn new(
+        uid: i64,
+        name: &'static str,
+        activity_id: i64,
+        activity_name: &'static str,
+    ) -> Self {
+        let (severity_id, status_id) = (SEVERITY_INFORMATIONAL, STATUS_UNKNOWN);
+        Self { uid, name, activity_id, activity_name, severity_id, status_id }
+    }
+
+    const fn with_status(self, status_id: i64) -> Self {
+        Self { status_id, ..self }
+    }
+
+    /// `category_uid`: the thousands of the class.
+    #[must_use]
+    pub const fn category_uid(&self) -> i64 {
+        self.uid / 1_000
+    }
+}
+
+/// The classes that events can be, ascending.
+pub const UIDS: [i64; 10] = [0, 1001, 1002, 1007, 3002, 4001, 4003, 6002, 6008, 7001];
+
+/// The class of an event.
+#[must_use]
+pub fn of(body: &Body) -> Class {
+    let process = |id, name| Class::new(1007, "Process Activity", id, name);
+    match body {
+        Body::ProcessLaunch(_) => process(1, "Launch"),
+        Body::ProcessExit(_) => process(2, "Terminate"),
+        Body::Ptrace(_) => process(3, "Open"),
+        Body::CredentialChange(_) => process(5, "Set User ID"),
+        Body::FileChange(it) => file_class(it.action),
+        Body::Mount(it) if it.is_unmount => Class::new(1001, FILE, 13, "Unmount"),
+        Body::Mount(_) => Class::new(1001, FILE, 12, "Mount"),
+        Body::Connection(it) => connection_class(it.action),
+        Body::Listen(_) => Class::new(4001, NETWORK, 7, "Listen"),
+        Body::DnsQuery(_) => Class::new(4003, "DNS Activity", 1, "Query"),
+        Body::KernelLoad(_) => Class::new(1002, "Kernel Extension Activity", 1, "Load"),
+        Body::LoginSession(it) => login_class(it.action),
+        Body::LogRecord(_) => Class::new(0, "Base Event", 99, "Log Record"),
+        Body::Receipt(_) => Class::new(7001, "Remediation Activity", 99, "Receipt"),
+        Body::Health(_) => Class::new(6002, "Application Lifecycle", 99, "Health"),
+        Body::Loss(_) => Class {
+            severity_id: SEVERITY_MEDIUM,
+            ..Class::new(6008, "Application Error", 1, "General Error")
+        },
+    }
+}
+
+const FILE: &str = "File System Activity";
+const NETWORK: &str = "Network Activity";
+
+fn file_class(action: file::Action) -> Class {
+    let (id, name) = match action {
+        file::Action::Create => (1, "Create"),
+        file::Action::WriteClose => (3, "Update"),
+        file::Action::Delete => (4, "Delete"),
+        file::Action::Rename => (5, "Rename"),
+        file::Action::Attributes => (6, "Set Attributes"),
+        file::Action::OpenWrite => (14, "Open"),
+    };
+    Class::new(1001, FILE, id, name)
+}
+
+fn connection_class(action: network::Action) -> Class {
+    match action {
+        network::Action::Connect | network::Action::Accept => {
+            Class::new(4001, NETWORK, 1, "Open").with_status(STATUS_SUCCESS)
+        }
+        network::Action::Close => Class::new(4001, NETWORK, 2, "Close"),
+        network::Action::Fail => Class::new(4001, NETWORK, 4, "Fail").with_status(STATUS_FAILURE),
+    }
+}
+
+fn login_class(action: login::Action) -> Class {
+    let class = |id, name| Class::new(3002, "Authentication", id, name);
+    match action {
+        login::Action::Open => class(1, "Logon").with_status(STATUS_SUCCESS),
+        login::Action::Close => class(2, "Logoff"),
+        login::Action::Fail => class(1, "Logon").with_status(STATUS_FAILURE),
+    }
+}
