@@ -1,1 +1,68 @@
-fn main() {}
+//! `cordon-agent`: arguments → configuration → application → exit code.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use cordon_agent::{
+    app,
+    cli::{Cli, Command, Configured},
+    config::Config,
+};
+use cordon_shared::telemetry;
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the log may not be there yet")]
+            {
+                eprintln!("cordon-agent: failed to {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    // One thread serves the network; sensors and the road have threads of their own.
+    let runtime = Builder::new_current_thread().enable_all().build().context("start")?;
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Enroll(it) => {
+                let config = read(&it.configured)?;
+                app::enroll(&config, &it.token).await.context("enrol")
+            }
+            Command::Run(it) if it.stdout => {
+                app::print::run(&read(&it.configured)?, stop()?).await.context("run")
+            }
+            Command::Run(it) => app::run(&read(&it.configured)?, stop()?).await.context("run"),
+            Command::Status(it) => app::status(&read(it)?).context("tell the status"),
+            Command::Check(it) => app::check(&read(it)?).context("check"),
+        }
+    })
+}
+
+fn read(configured: &Configured) -> anyhow::Result<Config> {
+    let config = Config::read(&configured.config).context("check the configuration")?;
+    telemetry::init(&config.log_level, config.log_format).context("set up the log")?;
+    Ok(config)
+}
+
+/// Told when the program is to stop.
+fn stop() -> anyhow::Result<CancellationToken> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    #[expect(clippy::disallowed_methods, reason = "waits for signals until the process ends")]
+    drop(tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => (), _ = int.recv() => () }
+        asked.cancel();
+    }));
+    Ok(stop)
+}

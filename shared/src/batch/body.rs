@@ -51,6 +51,12 @@ impl Builder {
     /// before).
     pub fn push(&mut self, event: &Event, source: Source) {
         self.writer.push(event);
+        self.reach(source);
+    }
+
+    /// Says where the source stands by now, after observations that made no event (a zero source
+    /// leaves what was said before).
+    pub fn reach(&mut self, source: Source) {
         if source != Source::default() {
             self.source = source;
         }

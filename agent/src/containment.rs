@@ -1,0 +1,126 @@
+//! The lower road on this host: an order comes in, a receipt goes out.
+//!
+//! ```text
+//! Delivery ─verify─▶ Command ─plan─▶ Plan ─journal─▶ intent on disk ─execute─▶ Report ─▶ signed receipt
+//! ```
+//!
+//! It knows no network and no spool: deliveries, keyrings and the collector's clock come through
+//! [`Request`], receipts leave as events through a channel, and both are bounded. One command is
+//! handled at a time, in the order in which they came; one that was here before is answered from the
+//! journal.
+//!
+//! CM-2 (an agent begins a command id at most once) is upheld in [`journal`], CT-2 (a plan never
+//! touches the agent) in [`plan`].
+
+pub mod host;
+
+pub mod linux;
+
+pub mod plan;
+
+pub mod citation;
+
+pub mod verify;
+
+pub mod execute;
+
+pub mod journal;
+
+pub mod keyring;
+
+mod respond;
+
+pub mod task;
+
+use std::{fmt, sync::Arc};
+
+use cordon_shared::{
+    crypto::signing::SigningKey,
+    event::Event,
+    id::{AgentId, BootId, CommandId},
+    text::Text,
+    time::{Boottime, Clock, Timestamp},
+};
+
+use self::{citation::Witness, host::Host, journal::Journal, keyring::Store};
+
+/// What the local policy says; nothing remote can widen it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LocalPolicy {
+    /// Whether commands are obeyed.
+    pub mode: Mode,
+    /// Executables whose processes are never touched: absolute paths.
+    pub protected: Vec<Text>,
+}
+
+/// Whether commands are obeyed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Enforce,
+    /// They are verified and planned, and reported as planned; nothing is done.
+    Observe,
+}
+
+/// Who this agent is, and what it works with.
+pub struct Parts {
+    /// Its id.
+    pub agent: AgentId,
+    /// Its host's name.
+    pub host_name: String,
+    /// Its tier, as enrolment or the last welcome told it.
+    pub host_tier: String,
+    /// Whether a person has yet to approve it.
+    pub is_held: bool,
+    /// This boot.
+    pub boot: BootId,
+    /// Signs receipts.
+    pub receipt_key: SigningKey,
+    /// What the local policy says.
+    pub policy: LocalPolicy,
+    /// The keyring's file; `None` while nothing is pinned.
+    pub keyring: Option<Store>,
+    /// What was begun and done.
+    pub journal: Journal,
+    /// The door to effects.
+    pub host: Box<dyn Host>,
+    /// The agent's memory of its own events.
+    pub witness: Arc<dyn Witness>,
+    /// What the time is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Parts({}, {})", self.agent, self.host_name)
+    }
+}
+
+/// The collector's clock, at one moment of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Beacon {
+    /// What the collector's clock showed.
+    pub realtime: Timestamp,
+    /// When that reached us.
+    pub boottime: Boottime,
+}
+
+/// A receipt, as it leaves.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Answer {
+    /// Of which command.
+    pub command: CommandId,
+    /// The receipt: critical lane.
+    pub event: Event,
+}
+
+/// Verifies, plans, journals, executes and answers; see [`task`] for how it is driven.
+#[derive(Debug)]
+pub struct Containment {
+    parts: Parts,
+    beacon: Option<Beacon>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! Command × facts → steps. Pure: the plan is a value that a reviewer, a test, the journal and a
+//! responder's preview can all read.
+//!
+//! A plan refuses what is never touched (CT-2): pid 1, the kernel's threads, the agent and its
+//! ancestors, and what the local policy lists; a tree that holds any of them is refused as a whole.
+//! An action without a plan is refused as unknown.
+
+pub mod process;
+
+use std::fmt;
+
+use cordon_shared::{
+    command::{Command, action::Action, scope::Precondition},
+    digest::Sha256,
+    event::receipt::Refusal,
+    id::ProcessKey,
+    text::Text,
+};
+
+use super::host::HostFacts;
+
+/// One thing to do, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Go on only if the process runs this executable.
+    CheckExe {
+        /// Which process.
+        process: ProcessKey,
+        /// What it must run.
+        sha256: Sha256,
+    },
+    /// Stop a process where it is.
+    Freeze(ProcessKey),
+    /// Look for what the tree has born since, freeze it, and look again until there is nothing new.
+    FreezeBirths(ProcessKey),
+    /// End a process.
+    Kill(ProcessKey),
+    /// End what was born meanwhile.
+    KillBirths(ProcessKey),
+    /// See that everything that was to end has ended.
+    ConfirmGone(ProcessKey),
+    /// See that everything that was to stop has stopped.
+    ConfirmStopped(ProcessKey),
+    /// Let a process go on.
+    Thaw(ProcessKey),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CheckExe { process, .. } => write!(f, "check the executable of {}", process.pid),
+            Self::Freeze(it) => write!(f, "freeze {}", it.pid),
+            Self::FreezeBirths(it) => write!(f, "freeze what {} gives birth to", it.pid),
+            Self::Kill(it) => write!(f, "kill {}", it.pid),
+            Self::KillBirths(it) => write!(f, "kill what {} gave birth to", it.pid),
+            Self::ConfirmGone(it) => write!(f, "confirm that {} has ended", it.pid),
+            Self::ConfirmStopped(it) => write!(f, "confirm that {} has stopped", it.pid),
+            Self::Thaw(it) => write!(f, "thaw {}", it.pid),
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Plan {
+    /// In order.
+    pub steps: Vec<Step>,
+    /// What the plan cannot reach, known before it begins: the verdict is at most `partial`.
+    pub open: Vec<String>,
+}
+
+/// Nothing may be planned.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct PlanError {
+    /// Why, as the receipt says it.
+    pub refusal: Refusal,
+    /// Why, for people.
+    pub detail: String,
+}
+
+impl PlanError {
+    fn new(refusal: Refusal, detail: impl Into<String>) -> Self {
+        Self { refusal, detail: detail.into() }
+    }
+}
+
+/// What the local policy lets nobody touch: absolute paths of executables.
+pub type Protected = [Text];
+
+/// Makes the plan of a command (CT-2).
+///
+/// # Errors
+/// [`PlanError`]: nothing is done.
+pub fn plan(
+    command: &Command,
+    facts: &HostFacts,
+    protected: &Protected,
+) -> Result<Plan, PlanError> {
+    let plan = match &command.action {
+        Action::Kill(target) => process::kill(*target, facts, protected),
+        Action::Suspend(target) => process::suspend(*target, facts, protected),
+        Action::Resume(target) => process::resume(*target, facts, protected),
+        Action::Isolate { .. }
+        | Action::Release { .. }
+        | Action::Block(_)
+        | Action::Unblock { .. }
+        | Action::Cut { .. }
+        | Action::Quarantine(_)
+        | Action::Restore(_)
+        | Action::Remove(_)
+        | Action::LockAccount(_)
+        | Action::UnlockAccount { .. }
+        | Action::EndSessions(_)
+        | Action::DisableUnit(_)
+        | Action::Snapshot { .. }
+        | Action::Collect { .. }
+        | Action::Sweep { .. }
+        | Action::Scan { .. }
+        | Action::RenewLease { .. }
+        | Action::Undo(_)
+        | Action::Rehearse { .. }
+        | Action::SetPolicy(_)
+        | Action::SetRules { .. }
+        | Action::SetCollector { .. }
+        | Action::UpdateKeyring(_) => {
+            let detail = format!("this agent has no plan for `{}`", command.action.name());
+            Err(PlanError::new(Refusal::UnknownAction, detail))
+        }
+    };
+    let mut plan = plan?;
+    if !plan.steps.is_empty() {
+        let checks = checks(&command.preconditions, facts)?;
+        plan.steps.splice(0..0, checks);
+    }
+    Ok(plan)
+}
+
+/// What must be true first.
+fn checks(preconditions: &[Precondition], facts: &HostFacts) -> Result<Vec<Step>, PlanError> {
+    let mut steps = Vec::new();
+    for it in preconditions {
+        match it {
+            Precondition::ProcessIs { process, exe_sha256 } => {
+                if facts.find(*process).is_none() {
+                    let detail = format!("process {} is not the one that was meant", process.pid);
+                    return Err(PlanError::new(Refusal::IdentityMismatch, detail));
+                }
+                steps.extend(exe_sha256.map(|sha256| Step::CheckExe { process: *process, sha256 }));
+            }
+            Precondition::FileIs(_) => {
+                let detail = "this agent cannot judge a condition on a file";
+                return Err(PlanError::new(Refusal::UnknownAction, detail));
+            }
+        }
+    }
+    Ok(steps)
+}
+
+#[cfg(test)]
+mod tests;

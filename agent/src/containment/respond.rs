@@ -1,0 +1,350 @@
+//! One delivery from beginning to end: the order in which the stages of containment follow.
+
+use cordon_shared::{
+    command::{
+        Command, Delivery,
+        action::{Action, ProcessTarget},
+    },
+    crypto::signing::SignedBytes,
+    digest::Sha256,
+    event::{
+        Body, Event,
+        receipt::{Receipt, Refusal, Verdict},
+    },
+    id::{CommandId, IncidentId, ProcessKey},
+    keyring::Bundle,
+    time::{ClockSample, Timestamp},
+    wire,
+};
+use tracing::{error, info, warn};
+
+use super::{
+    Answer, Beacon, Containment, Mode, Parts,
+    execute::{Report, cut, execute, rehearse},
+    host::{HostFacts, State},
+    journal::{Deed, DeedKind, Intent, JournalError},
+    keyring::StoreError,
+    plan::plan,
+    verify::{Ground, Refused, Times, Verified, verify},
+};
+
+impl Containment {
+    /// Takes its parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, beacon: None }
+    }
+
+    /// What a restart owes: receipts that are not known to be safe, and one for each command that a
+    /// crash left unfinished, saying what is known (F-37).
+    pub fn recover(&mut self) -> Vec<Answer> {
+        for intent in self.parts.journal.unfinished() {
+            let report = self.aftermath(&intent);
+            let now = self.parts.clock.sample();
+            let receipt = Receipt {
+                command: intent.command,
+                agent: self.parts.agent,
+                incident: intent.incident,
+                verdict: report.verdict,
+                refusal: None,
+                detail: "begun before a restart of the agent".to_owned(),
+                steps: report.steps,
+                open: report.open,
+                ledger: Vec::new(),
+                received: ClockSample { realtime: intent.realtime, ..now },
+                began: ClockSample { realtime: intent.realtime, ..now },
+                ended: now,
+                command_sha256: intent.payload_sha256,
+            };
+            drop(self.conclude(&receipt, intent.expires));
+        }
+        let unreported = self.parts.journal.unreported();
+        unreported.into_iter().map(|(command, signed)| self.answer(command, signed)).collect()
+    }
+
+    /// What is known of a deed that a crash interrupted. A process of an earlier boot has ended.
+    fn aftermath(&self, intent: &Intent) -> Report {
+        let Deed { kind, process, is_tree } = intent.deed;
+        let (mut verdict, mut open) = (Verdict::Unknown, Vec::new());
+        let is_gone = intent.boot != self.parts.boot
+            || matches!(self.parts.host.state(process), Ok(State::Gone));
+        match kind {
+            DeedKind::Kill if is_gone && (!is_tree || intent.boot != self.parts.boot) => {
+                verdict = Verdict::Complete;
+            }
+            DeedKind::Kill if is_gone => {
+                open.push(format!("{} has ended; its tree is not known", process.pid));
+            }
+            DeedKind::Kill | DeedKind::Suspend | DeedKind::Resume => {
+                open.push(format!("{} may be as it was, stopped, or ended", process.pid));
+            }
+            DeedKind::Other => open.push("how far it got is not known".to_owned()),
+        }
+        Report { verdict, refusal: None, steps: Vec::new(), open }
+    }
+
+    /// Obeys a command, or says why not; never twice (CM-2, F-33).
+    ///
+    /// Returns after the answer is on disk; the answer is then safe to be lost on its way, because a
+    /// restart hands it out again. Nothing is answered to what has not even a command's id.
+    pub fn handle(&mut self, delivery: &Delivery) -> Option<Answer> {
+        let received = self.parts.clock.sample();
+        let (id, incident, sha256) = wire::command::peek(&delivery.signed)?;
+        if let Some(entry) = self.parts.journal.find(id)
+            && entry.payload_sha256 == sha256
+        {
+            let receipt = entry.receipt.clone();
+            return receipt.map(|it| self.answer(id, it));
+        }
+        let is_known = self.parts.journal.find(id).is_some();
+        let facts = match self.parts.host.facts() {
+            Ok(facts) => facts,
+            Err(error) => {
+                // Without a look at the host nothing can be planned, and nothing is touched.
+                error!("failed to look at the host: {error}");
+                HostFacts::default()
+            }
+        };
+        let judged = match is_known {
+            true => Err(Refused::new(Refusal::Replayed, "another command had this id")),
+            false => verify(delivery, &self.ground(&facts)),
+        };
+        let about = About { id, incident, sha256, received };
+        match judged {
+            Ok(verified) => self.obey(&verified, &facts, received),
+            Err(refused) => self.refuse(about, refused),
+        }
+    }
+
+    fn ground<'a>(&'a self, facts: &'a HostFacts) -> Ground<'a> {
+        let parts = &self.parts;
+        let times = self.times();
+        Ground {
+            agent: parts.agent,
+            host_name: &parts.host_name,
+            host_tier: &parts.host_tier,
+            is_held: parts.is_held,
+            keyring: parts.keyring.as_ref().and_then(|it| it.keyring()),
+            times,
+            boottime: parts.clock.boottime(),
+            witness: parts.witness.as_ref(),
+            facts,
+            deeds: parts.journal.automation_deeds(times.local),
+        }
+    }
+
+    fn times(&self) -> Times {
+        let collector = self.beacon.map(|it| {
+            let sample = ClockSample { boottime: it.boottime, realtime: it.realtime };
+            sample.realtime_at(self.parts.clock.boottime())
+        });
+        Times { local: self.parts.clock.now(), collector }
+    }
+
+    fn obey(
+        &mut self,
+        verified: &Verified,
+        facts: &HostFacts,
+        received: ClockSample,
+    ) -> Option<Answer> {
+        let command = &verified.command;
+        let sha256 = verified.payload_sha256;
+        let about = About { id: command.id, incident: command.incident, sha256, received };
+        let protected = &self.parts.policy.protected;
+        let plan = match plan(command, facts, protected) {
+            Ok(plan) => plan,
+            Err(error) => {
+                let mut refused = Refused::new(error.refusal, &error.detail);
+                refused.command = Some(Box::new(command.clone()));
+                return self.refuse(about, refused);
+            }
+        };
+        if command.is_dry_run || self.parts.policy.mode == Mode::Observe {
+            let detail = match self.parts.policy.mode {
+                Mode::Observe => "this host only observes",
+                Mode::Enforce => "a dry run",
+            };
+            let receipt = self.receipt(about, rehearse(&plan), detail, received);
+            return self.conclude(&receipt, command.expires);
+        }
+        if let Err(error) = self.parts.journal.begin(self.intent(verified, received)) {
+            return self.not_begun(about, &error);
+        }
+        let began = self.parts.clock.sample();
+        let parts = &self.parts;
+        let report = execute(&plan, &*parts.host, &*parts.clock, &parts.policy.protected);
+        info!("{} {}: {}", command.action.name(), command.id, report.verdict.as_str());
+        let receipt = self.receipt(about, report, &command.reason, began);
+        self.conclude(&receipt, command.expires)
+    }
+
+    fn intent(&self, verified: &Verified, received: ClockSample) -> Intent {
+        let command = &verified.command;
+        Intent {
+            command: command.id,
+            incident: command.incident,
+            expires: command.expires,
+            realtime: received.realtime,
+            boot: self.parts.boot,
+            payload_sha256: verified.payload_sha256,
+            is_automation: verified.is_automation,
+            deed: deed(command),
+        }
+    }
+
+    /// The intent is not on disk, so nothing was done; nor would a receipt be remembered.
+    fn not_begun(&self, about: About, error: &JournalError) -> Option<Answer> {
+        error!("failed to journal a command: {error}");
+        let report =
+            Report { verdict: Verdict::Failed, refusal: None, steps: Vec::new(), open: Vec::new() };
+        let detail = format!("nothing was done: {error}");
+        let receipt = self.receipt(about, report, &detail, about.received);
+        Some(self.answer(about.id, wire::receipt::sign(&receipt, &self.parts.receipt_key)))
+    }
+
+    fn refuse(&mut self, about: About, refused: Refused) -> Option<Answer> {
+        warn!("refused command {}: {refused}", about.id);
+        let report = Report {
+            verdict: refused.verdict,
+            refusal: refused.refusal,
+            steps: Vec::new(),
+            open: Vec::new(),
+        };
+        let receipt = self.receipt(about, report, &refused.detail, about.received);
+        match refused.command {
+            Some(command) => self.conclude(&receipt, command.expires),
+            // Signed by nobody we know: not worth a place on the disk.
+            None => {
+                let signed = wire::receipt::sign(&receipt, &self.parts.receipt_key);
+                Some(self.answer(about.id, signed))
+            }
+        }
+    }
+
+    fn receipt(&self, about: About, report: Report, detail: &str, began: ClockSample) -> Receipt {
+        Receipt {
+            command: about.id,
+            agent: self.parts.agent,
+            incident: about.incident,
+            verdict: report.verdict,
+            refusal: report.refusal,
+            detail: cut(detail),
+            steps: report.steps,
+            open: report.open,
+            ledger: Vec::new(),
+            received: about.received,
+            began,
+            ended: self.parts.clock.sample(),
+            command_sha256: about.sha256,
+        }
+    }
+
+    /// Makes a receipt durable, then hands it out.
+    fn conclude(&mut self, receipt: &Receipt, expires: Timestamp) -> Option<Answer> {
+        let signed = wire::receipt::sign(receipt, &self.parts.receipt_key);
+        let ended = self.parts.journal.end(
+            receipt.command,
+            expires,
+            receipt.command_sha256,
+            signed.clone(),
+        );
+        if let Err(error) = ended {
+            // It is handed out all the same; a restart would say `unknown`, which is then not wrong.
+            error!("failed to journal a receipt: {error}");
+        }
+        Some(self.answer(receipt.command, signed))
+    }
+
+    fn answer(&self, command: CommandId, signed: SignedBytes) -> Answer {
+        let ClockSample { boottime, realtime } = self.parts.clock.sample();
+        let body = Body::Receipt(signed);
+        Answer { command, event: Event { boottime, realtime, exercise: None, body } }
+    }
+
+    /// Takes a keyring that came; says whether it changed anything.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was in force stays so.
+    pub fn take_keyring(&mut self, bundle: &Bundle) -> Result<bool, StoreError> {
+        match &mut self.parts.keyring {
+            Some(store) => store.offer(bundle),
+            // Nothing is pinned: nobody could say whose keyring it is.
+            None => Ok(false),
+        }
+    }
+
+    /// Versions of the keyring's policy and members, for the hello.
+    #[must_use]
+    pub fn keyring_versions(&self) -> (u64, u64) {
+        self.parts.keyring.as_ref().map_or((0, 0), super::keyring::Store::versions)
+    }
+
+    /// Hears the collector's clock; the newest counts.
+    pub fn hear(&mut self, beacon: Beacon) {
+        self.beacon = Some(beacon);
+    }
+
+    /// Hears this agent's standing, as a welcome tells it.
+    pub fn stand(&mut self, host_tier: String, is_held: bool) {
+        self.parts.host_tier = host_tier;
+        self.parts.is_held = is_held;
+    }
+
+    /// Hears that a receipt is safe in the spool.
+    pub fn reported(&mut self, command: CommandId) {
+        if let Err(error) = self.parts.journal.reported(command) {
+            // It will be handed out once more: the collector knows a receipt by its command.
+            warn!("failed to note a reported receipt: {error}");
+        }
+    }
+}
+
+/// What every receipt repeats of its command.
+#[derive(Clone, Copy)]
+struct About {
+    id: CommandId,
+    incident: Option<IncidentId>,
+    sha256: Sha256,
+    received: ClockSample,
+}
+
+/// What a restart has to know of a command.
+fn deed(command: &Command) -> Deed {
+    let deed = |kind, target: &ProcessTarget| Deed {
+        kind,
+        process: target.process,
+        is_tree: target.is_tree,
+    };
+    match &command.action {
+        Action::Kill(target) => deed(DeedKind::Kill, target),
+        Action::Suspend(target) => deed(DeedKind::Suspend, target),
+        Action::Resume(target) => deed(DeedKind::Resume, target),
+        Action::Isolate { .. }
+        | Action::Release { .. }
+        | Action::Block(_)
+        | Action::Unblock { .. }
+        | Action::Cut { .. }
+        | Action::Quarantine(_)
+        | Action::Restore(_)
+        | Action::Remove(_)
+        | Action::LockAccount(_)
+        | Action::UnlockAccount { .. }
+        | Action::EndSessions(_)
+        | Action::DisableUnit(_)
+        | Action::Snapshot { .. }
+        | Action::Collect { .. }
+        | Action::Sweep { .. }
+        | Action::Scan { .. }
+        | Action::RenewLease { .. }
+        | Action::Undo(_)
+        | Action::Rehearse { .. }
+        | Action::SetPolicy(_)
+        | Action::SetRules { .. }
+        | Action::SetCollector { .. }
+        | Action::UpdateKeyring(_) => Deed {
+            kind: DeedKind::Other,
+            process: ProcessKey { pid: 0, start_ticks: 0 },
+            is_tree: false,
+        },
+    }
+}
