@@ -16,7 +16,7 @@ pub(super) fn kill(
     let root = target.process;
     let members = match members(target, facts, protected)? {
         Members::Alive(members) => members,
-        Members::Gone(orphans) => return Ok(kill_orphans(target, orphans)),
+        Members::Gone(orphans) => return Ok(kill_orphans(target, &orphans)),
     };
     let mut steps = Vec::with_capacity(2 * members.len() + 3);
     if target.is_tree {
@@ -31,7 +31,7 @@ pub(super) fn kill(
 
 /// The root has ended by itself: what is left of its tree is found by group and session alone, and
 /// what left those is not found at all.
-fn kill_orphans(target: ProcessTarget, orphans: Vec<ProcessKey>) -> Plan {
+fn kill_orphans(target: ProcessTarget, orphans: &[ProcessKey]) -> Plan {
     let root = target.process;
     if !target.is_tree {
         return Plan { steps: vec![Step::ConfirmGone(root)], open: Vec::new() };

@@ -33,7 +33,7 @@ fn check(change: impl Fn(&mut v1::Command), expect: &Expect) {
     let signed = signer().sign(COMMAND, &wire);
     let error = match open(&signed, &[signer().public()]).unwrap_err() {
         OpenError::Field(error) => error.to_string(),
-        error => error.to_string(),
+        error @ (OpenError::Signature(_) | OpenError::UnknownAction) => error.to_string(),
     };
     expect.assert_eq(&error);
 }
