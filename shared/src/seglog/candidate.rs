@@ -144,6 +144,7 @@ impl Candidate {
     /// Cuts the unfinished end (SP-3) and makes the rest durable.
     pub(super) fn settle(
         &mut self,
+        disk: &dyn Disk,
         newest: &Newest,
         seal: Seal,
     ) -> Result<Option<Torn>, SeglogError> {
@@ -154,12 +155,33 @@ impl Candidate {
             torn = Some(Torn { at: newest.end, bytes: self.bytes - at });
             self.bytes = at;
         }
-        if !newest.has_refused {
+        if newest.has_refused {
+            file.sync().map_err(self.disk_error("sync"))?;
+        } else if newest.durable == self.first {
+            // Not even its header and its name are known to be durable.
+            self.file = Some(self.write_again(disk, &*file).map_err(self.disk_error("rewrite"))?);
+        } else {
             let from = self.offset_of(newest.durable, seal)?;
             copy(&*file, from..self.bytes, &*file, from).map_err(self.disk_error("rewrite"))?;
+            file.sync().map_err(self.disk_error("sync"))?;
         }
-        file.sync().map_err(self.disk_error("sync"))?;
         Ok(torn)
+    }
+
+    /// Writes the whole file aside, syncs it, and gives it the name anew.
+    fn write_again(&self, disk: &dyn Disk, file: &dyn DiskFile) -> io::Result<Arc<dyn DiskFile>> {
+        let mut aside = self.path.clone().into_os_string();
+        aside.push(".new");
+        let aside = PathBuf::from(aside);
+        let write = || {
+            let again = disk.open(&aside, Mode::Emptied)?;
+            copy(file, 0..self.bytes, &*again, 0)?;
+            again.sync()?;
+            disk.rename(&aside, &self.path)?;
+            Ok(again)
+        };
+        // A leftover is removed by the next open.
+        write().inspect_err(|_| drop(disk.remove(&aside)))
     }
 
     /// Where the first record at or after `index` begins; the end when there is none.

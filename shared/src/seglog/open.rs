@@ -64,7 +64,7 @@ pub(super) fn recover(
     let mut sorted = Sorted::new(candidates, known_id);
     let newest = sorted.read_newest(seal)?;
     let torn = match (&newest, sorted.kept.last_mut()) {
-        (Some(newest), Some(segment)) => segment.settle(newest, seal)?,
+        (Some(newest), Some(segment)) => segment.settle(&*disk, newest, seal)?,
         (_, _) => None,
     };
     disk.sync_dir(dir).map_err(in_dir("sync"))?;

@@ -8,8 +8,9 @@
 //!
 //! It is never more faithful than POSIX promises: a file's sync makes no name durable.
 
+mod state;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fmt::Debug,
     io::{self, ErrorKind},
@@ -18,6 +19,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use self::state::{Change, Inode, State, apply_name, choose};
 use super::disk::{Disk, DiskFile, Mode};
 
 /// What can be made to fail.
@@ -69,35 +71,6 @@ pub struct Fault {
 #[derive(Clone, Debug, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    files: Vec<Inode>,
-    names: BTreeMap<PathBuf, usize>,
-    names_durable: BTreeMap<PathBuf, usize>,
-    /// Changes of names since their directory was synced.
-    names_pending: Vec<(PathBuf, Option<usize>)>,
-    dirs: BTreeSet<PathBuf>,
-    locks: BTreeSet<PathBuf>,
-    faults: Vec<Fault>,
-    bytes_max: Option<usize>,
-    spoiled: Vec<(PathBuf, Range<u64>)>,
-    ops: u64,
-}
-
-#[derive(Debug, Default)]
-struct Inode {
-    path: PathBuf,
-    now: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<Change>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Write { at: usize, bytes: Vec<u8> },
-    SetBytes(usize),
 }
 
 #[derive(Debug)]
@@ -348,103 +321,10 @@ impl DiskFile for SimFile {
     }
 }
 
-impl State {
-    /// Counts an operation and fails it when its time has come.
-    fn enter(&mut self, op: Op) -> io::Result<()> {
-        self.ops += 1;
-        let mut failed = None;
-        for fault in self.faults.iter_mut().filter(|it| it.op.is_none_or(|of| of == op)) {
-            if fault.skip > 0 {
-                fault.skip -= 1;
-            } else if fault.times > 0 {
-                fault.times -= 1;
-                failed = failed.or(Some(fault.errno));
-            }
-        }
-        failed.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno.number())))
-    }
-
-    fn named(&mut self, path: &Path) -> Option<&mut Inode> {
-        let inode = *self.names.get(path)?;
-        self.files.get_mut(inode)
-    }
-
-    fn rename(&mut self, path: PathBuf, inode: Option<usize>) {
-        apply_name(&mut self.names, path.clone(), inode);
-        self.names_pending.push((path, inode));
-    }
-}
-
-impl Inode {
-    fn change(&mut self, change: Change) {
-        change.clone().apply(&mut self.now);
-        self.pending.push(change);
-    }
-
-    /// Keeps some of what was not synced: in order up to a byte, or any of it in any order.
-    fn lose(&mut self, pick: &mut impl FnMut() -> u64) {
-        let pending = std::mem::take(&mut self.pending);
-        if pick().is_multiple_of(2) {
-            let kept = choose(pick(), pending.len() + 1);
-            for (at, mut change) in pending.into_iter().take(kept).enumerate() {
-                if let Change::Write { bytes, .. } = &mut change
-                    && at + 1 == kept
-                {
-                    bytes.truncate(choose(pick(), bytes.len() + 1));
-                }
-                change.apply(&mut self.durable);
-            }
-        } else {
-            for change in pending {
-                if pick().is_multiple_of(2) {
-                    change.apply(&mut self.durable);
-                }
-            }
-        }
-        self.now = self.durable.clone();
-    }
-}
-
-impl Change {
-    fn apply(self, to: &mut Vec<u8>) {
-        match self {
-            Self::SetBytes(bytes) => to.resize(bytes, 0),
-            Self::Write { at, bytes } => {
-                let end = at + bytes.len();
-                if to.len() < end {
-                    to.resize(end, 0);
-                }
-                to[at..end].copy_from_slice(&bytes);
-            }
-        }
-    }
-}
-
-impl Errno {
-    fn number(self) -> i32 {
-        match self {
-            Self::Io => rustix::io::Errno::IO.raw_os_error(),
-            Self::NoSpace => rustix::io::Errno::NOSPC.raw_os_error(),
-        }
-    }
-}
-
 impl Drop for SimLock {
     fn drop(&mut self) {
         lock(&self.state).locks.remove(&self.dir);
     }
-}
-
-fn apply_name(names: &mut BTreeMap<PathBuf, usize>, path: PathBuf, inode: Option<usize>) {
-    match inode {
-        Some(inode) => names.insert(path, inode),
-        None => names.remove(&path),
-    };
-}
-
-/// A number below `bound`.
-fn choose(random: u64, bound: usize) -> usize {
-    usize::try_from(random % bound as u64).unwrap_or(0)
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

@@ -3,6 +3,7 @@
 
 mod damage;
 mod failure;
+mod model;
 mod road;
 
 use std::{path::Path, sync::Arc};
