@@ -1,9 +1,9 @@
 //! The agent's own state, once a minute: what its sensors got, what it costs, how full its spool is.
 
-use std::{path::Path, time::Duration};
+use std::{io::Read, path::Path, time::Duration};
 
 use cordon_shared::{
-    digest::Sha256,
+    digest::{Hasher, Sha256},
     event::{
         Body,
         health::{Health, SensorState},
@@ -19,9 +19,12 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Of the files below `/proc/self` that are read here.
 const PROC_BYTES_MAX: usize = 4 << 10;
 
+/// Read at once of our own executable.
+const CHUNK_BYTES: usize = 64 << 10;
+
 /// Says how the agent is, at once and then every minute.
 pub async fn run(sensors: Vec<SensorState>, road: road::Handle, stop: CancellationToken) {
-    let agent_sha256 = std::fs::read("/proc/self/exe").ok().map(|it| Sha256::of(&it));
+    let agent_sha256 = own_sha256();
     let mut tick = tokio::time::interval(EVERY);
     loop {
         // Both branches are cancel-safe.
@@ -41,6 +44,19 @@ pub async fn run(sensors: Vec<SensorState>, road: road::Handle, stop: Cancellati
             agent_sha256,
         });
         road.ask(road::Request::Own(Box::new(body), None)).await;
+    }
+}
+
+/// Digest of our own executable, piece by piece: it is larger than our memory should be.
+fn own_sha256() -> Option<Sha256> {
+    let mut file = std::fs::File::open("/proc/self/exe").ok()?;
+    let (mut hasher, mut chunk) = (Hasher::default(), vec![0; CHUNK_BYTES]);
+    loop {
+        let count = file.read(&mut chunk).ok()?;
+        match chunk.get(..count)? {
+            [] => return Some(hasher.finish()),
+            part => hasher.update(part),
+        }
     }
 }
 
