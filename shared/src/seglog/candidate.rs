@@ -146,9 +146,11 @@ impl Candidate {
         &mut self,
         disk: &dyn Disk,
         newest: &Newest,
-        seal: Seal,
+        log_id: LogId,
+        previous: Option<Index>,
     ) -> Result<Option<Torn>, SeglogError> {
         let Some(file) = self.file.clone() else { return Ok(None) };
+        let seal = Seal::of(log_id);
         let mut torn = None;
         if let Some(at) = newest.torn_at {
             file.set_bytes(at).map_err(self.disk_error("cut"))?;
@@ -157,9 +159,14 @@ impl Candidate {
         }
         if newest.has_refused {
             file.sync().map_err(self.disk_error("sync"))?;
-        } else if newest.durable == self.first {
-            // Not even its header and its name are known to be durable.
-            self.file = Some(self.write_again(disk, &*file).map_err(self.disk_error("rewrite"))?);
+        } else if newest.durable == self.first || self.header.is_none() {
+            // Not even its header and its name are known to be durable. A header that a loss of
+            // power took is made anew, or its records could not be told from others' when this
+            // is the last segment that is left.
+            let header = SegmentHeader::new(log_id, self.first, previous, &[]);
+            let lost = header.filter(|_| self.header.is_none() && self.bytes >= self.records_at());
+            self.file =
+                Some(self.write_again(disk, &*file, lost).map_err(self.disk_error("rewrite"))?);
         } else {
             let from = self.offset_of(newest.durable, seal)?;
             copy(&*file, from..self.bytes, &*file, from).map_err(self.disk_error("rewrite"))?;
@@ -169,13 +176,21 @@ impl Candidate {
     }
 
     /// Writes the whole file aside, syncs it, and gives it the name anew.
-    fn write_again(&self, disk: &dyn Disk, file: &dyn DiskFile) -> io::Result<Arc<dyn DiskFile>> {
+    fn write_again(
+        &self,
+        disk: &dyn Disk,
+        file: &dyn DiskFile,
+        header: Option<SegmentHeader>,
+    ) -> io::Result<Arc<dyn DiskFile>> {
         let mut aside = self.path.clone().into_os_string();
         aside.push(".new");
         let aside = PathBuf::from(aside);
         let write = || {
             let again = disk.open(&aside, Mode::Emptied)?;
             copy(file, 0..self.bytes, &*again, 0)?;
+            if let Some(header) = header {
+                again.write_at(&header.encode(), 0)?;
+            }
             again.sync()?;
             disk.rename(&aside, &self.path)?;
             Ok(again)

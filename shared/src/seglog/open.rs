@@ -63,8 +63,9 @@ pub(super) fn recover(
     let seal = Seal::of(log_id);
     let mut sorted = Sorted::new(candidates, known_id);
     let newest = sorted.read_newest(seal)?;
+    let before = sorted.kept.iter().rev().nth(1).map(|segment| segment.first);
     let torn = match (&newest, sorted.kept.last_mut()) {
-        (Some(newest), Some(segment)) => segment.settle(&*disk, newest, seal)?,
+        (Some(newest), Some(segment)) => segment.settle(&*disk, newest, log_id, before)?,
         (_, _) => None,
     };
     disk.sync_dir(dir).map_err(in_dir("sync"))?;

@@ -126,7 +126,7 @@ fn f_10_records_are_read_without_a_segment_header() {
         &expect![[r#"
             0..20, 00000000000000000006.seg Header, 00000000000000000018.seg Header
             0..20
-            0..23, 00000000000000000006.seg Header, 00000000000000000018.seg Header
+            0..23, 00000000000000000006.seg Header
             0..23
         "#]],
     );
