@@ -107,7 +107,6 @@ impl Listener {
 
     /// The connections, and the task that accepts them until told to stop. When nobody takes what
     /// was accepted, it accepts no more.
-    #[must_use]
     pub fn accept(
         self,
         stop: CancellationToken,

@@ -17,6 +17,7 @@ use crate::{
 /// `S_IFMT` and what it can say, inode(7).
 const MODE_TYPE: u32 = 0o170_000;
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "`map` sends only these bodies here")]
 pub(super) fn process_activity(body: &Body, context: &Context<'_>, sink: &mut dyn Sink) {
     match body {
         Body::ProcessLaunch(it) => launch(it, context, sink),
@@ -74,6 +75,7 @@ fn launch(it: &Launch, context: &Context<'_>, sink: &mut dyn Sink) {
     sink.flag("is_running_at_start", it.is_running_at_start);
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "`map` sends only these bodies here")]
 pub(super) fn file_activity(body: &Body, context: &Context<'_>, sink: &mut dyn Sink) {
     match body {
         Body::FileChange(it) => {

@@ -14,6 +14,7 @@ use crate::{
     wire,
 };
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "`map` sends only these bodies here")]
 pub(super) fn network(body: &Body, context: &Context<'_>, sink: &mut dyn Sink) {
     match body {
         Body::Connection(it) => connection(it, context, sink),
@@ -89,6 +90,7 @@ fn protocol(
     sink.close();
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "`map` sends only these bodies here")]
 pub(super) fn rest(body: &Body, context: &Context<'_>, sink: &mut dyn Sink) {
     match body {
         Body::KernelLoad(it) => {
