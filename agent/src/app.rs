@@ -5,6 +5,7 @@
 //! the road, which ends when nobody holds its handle, after it has sealed and synced all it has.
 
 mod host;
+pub mod once;
 pub mod print;
 mod sensors;
 
@@ -13,10 +14,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use cordon_shared::{
     entropy::{Entropy, SystemEntropy},
     error::{Classify, Kind},
-    event::Body,
+    event::{Body, health::SensorState},
     seglog::RealDisk,
     tasks::Tasks,
     time::{Clock, SystemClock},
+    wire::session::HostFacts,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -34,13 +36,13 @@ use crate::{
     },
     enrich::{self, Enricher},
     enroll::{
-        self, EnrollError, Ground,
+        EnrollError,
         identity::{Files, Identity, IdentityError},
         renew::Renewal,
     },
     health,
     road::{self, Road},
-    seal::Sealer,
+    seal::{Memory, Sealer},
     sensor::SensorError,
     session::Session,
     spool::{Settings, Spool, SpoolError},
@@ -102,62 +104,6 @@ impl Classify for StartError {
     }
 }
 
-fn keyring_path(config: &Config) -> PathBuf {
-    config.data_dir.join("keyring")
-}
-
-/// `enroll`: a token becomes this host's identity.
-///
-/// # Errors
-/// [`StartError::Enroll`].
-pub async fn enroll(config: &Config, token: &str) -> Result<(), StartError> {
-    let files = Files::new(config.identity_dir());
-    let (keyring, facts) = (keyring_path(config), host::facts()?);
-    let ground = Ground {
-        files: &files,
-        keyring: &keyring,
-        proxy: config.proxy.as_deref(),
-        facts: &facts,
-        clock: Arc::new(SystemClock),
-        entropy: &SystemEntropy,
-    };
-    let record = enroll::enroll(token, &ground).await?;
-    print::line(&format!("enrolled as agent {}", record.agent));
-    print::line("next: cordon-agent run");
-    Ok(())
-}
-
-/// `check`: which tier each sensor gets, and why.
-///
-/// # Errors
-/// [`StartError::Scope`].
-pub fn check(config: &Config) -> Result<(), StartError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let unpinned = Config { pin: false, ..config.clone() };
-    let sensed = Sensed::open(&unpinned, &clock, &SystemEntropy, |_| None)?;
-    for it in sensed.states() {
-        let (sensor, tier) = (it.sensor.as_str(), it.tier.as_str());
-        print::line(&format!("{sensor:<8} {tier:<9} {}", it.reason));
-    }
-    Ok(())
-}
-
-/// `status`: who this agent is.
-///
-/// # Errors
-/// [`StartError::Identity`] when this host is not enrolled.
-pub fn status(config: &Config) -> Result<(), StartError> {
-    let identity = Identity::read(&Files::new(config.identity_dir()))?;
-    let record = &identity.record;
-    print::line(&format!("agent    {}", record.agent));
-    print::line(&format!("host     {}", record.host));
-    print::line(&format!("tier     {}", record.host_tier));
-    print::line(&format!("held     {}", if record.is_held { "yes" } else { "no" }));
-    let validity = enroll::renew::validity(&identity)?;
-    print::line(&format!("until    {}", validity.until));
-    Ok(())
-}
-
 /// `run`: senses, spools and sends, until `stop`.
 ///
 /// # Errors
@@ -196,51 +142,13 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     let road = Thread::start_async("road", road.run())?;
 
     let tasks = Tasks::new();
-    let containment = Containment::new(Parts {
-        agent: identity.record.agent,
-        host_name: facts.host_name.clone(),
-        host_tier: identity.record.host_tier.clone(),
-        is_held: identity.record.is_held,
-        boot: facts.boot,
-        receipt_key: identity.receipt_key,
-        policy: LocalPolicy { mode: mode(config.policy), protected: Vec::new() },
-        keyring: Some(Store::open(keyring_path(config))?),
-        journal: Journal::open(&config.data_dir.join("journal"), clock.now())?,
-        host: Box::new(Linux),
-        witness: memory,
-        clock: Arc::clone(&clock),
-    });
+    let containment = contain(config, identity, &facts, memory, &clock)?;
     let (requests, inbox) = mpsc::channel(task::QUEUE_REQUESTS);
     let (answers, answered) = mpsc::channel(ANSWERS_MAX);
     tasks.spawn("containment", task::run(containment, inbox, answers, tasks.stop_signal()));
     tasks.spawn("receipts", receipts(answered, handle.clone(), requests.clone()));
-    let (renewed, watching) = watch::channel(0);
-    let renewal = Renewal {
-        files: Files::new(config.identity_dir()),
-        addresses: config.enrolment.clone(),
-        proxy: config.proxy.clone(),
-        clock: Arc::clone(&clock),
-        entropy: Arc::clone(&entropy),
-        renewed,
-    };
-    tasks.spawn("renewal", renewal.run(tasks.stop_signal()));
-    let mut process_nonce = [0; 16];
-    entropy.fill(&mut process_nonce);
-    let session = Session {
-        files: Files::new(config.identity_dir()),
-        addresses: config.collector.clone(),
-        proxy: config.proxy.clone(),
-        facts,
-        sensors: states.clone(),
-        process_nonce,
-        road: handle.clone(),
-        containment: requests,
-        renewed: watching,
-        clock,
-        entropy,
-    };
-    tasks.spawn("session", session.run(tasks.stop_signal()));
-    tasks.spawn("health", health::run(states, handle, tasks.stop_signal()));
+    let ends = Ends { road: handle, containment: requests };
+    connect(config, &tasks, facts, states, ends);
     info!("running");
     stop.cancelled().await;
     sensors::join(sensors).await;
@@ -248,6 +156,67 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     road.join().await;
     info!("stopped");
     Ok(())
+}
+
+/// Where a session's news go.
+struct Ends {
+    road: road::Handle,
+    containment: mpsc::Sender<task::Request>,
+}
+
+/// Starts what keeps the collector informed.
+fn connect(config: &Config, tasks: &Tasks, facts: HostFacts, states: Vec<SensorState>, ends: Ends) {
+    let (renewed, watching) = watch::channel(0);
+    let renewal = Renewal {
+        files: Files::new(config.identity_dir()),
+        addresses: config.enrolment.clone(),
+        proxy: config.proxy.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        renewed,
+    };
+    tasks.spawn("renewal", renewal.run(tasks.stop_signal()));
+    let mut process_nonce = [0; 16];
+    SystemEntropy.fill(&mut process_nonce);
+    let session = Session {
+        files: Files::new(config.identity_dir()),
+        addresses: config.collector.clone(),
+        proxy: config.proxy.clone(),
+        facts,
+        sensors: states.clone(),
+        process_nonce,
+        road: ends.road.clone(),
+        containment: ends.containment,
+        renewed: watching,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    tasks.spawn("session", session.run(tasks.stop_signal()));
+    tasks.spawn("health", health::run(states, ends.road, tasks.stop_signal()));
+}
+
+/// What obeys commands here.
+fn contain(
+    config: &Config,
+    identity: Identity,
+    facts: &HostFacts,
+    witness: Arc<Memory>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Containment, StartError> {
+    Ok(Containment::new(Parts {
+        agent: identity.record.agent,
+        host_name: facts.host_name.clone(),
+        host_tier: identity.record.host_tier,
+        is_held: identity.record.is_held,
+        boot: facts.boot,
+        receipt_key: identity.receipt_key,
+        policy: LocalPolicy { mode: mode(config.policy), protected: Vec::new() },
+        keyring: Some(Store::open(once::keyring_path(config))?),
+        journal: Journal::open(&config.data_dir.join("journal"), clock.now())?,
+        host: Box::new(Linux),
+        witness,
+        clock: Arc::clone(clock),
+    }))
 }
 
 fn mode(policy: Policy) -> Mode {

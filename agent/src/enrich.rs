@@ -98,7 +98,7 @@ impl Enricher {
                 return None;
             }
             Fact::Exit(exit) => self.exit(&exit, at, is_filtered)?,
-            Fact::Connection(it) => self.connection(*it, is_filtered)?,
+            Fact::Connection(it) => self.connection(&it, is_filtered)?,
             Fact::Listen(it) => self.listen(&it, is_filtered)?,
             Fact::FileChange(it) => self.file_change(*it)?,
             Fact::Loss(loss) => Body::Loss(loss),
@@ -155,7 +155,7 @@ impl Enricher {
             .then(|| Body::ProcessExit(process::Exit { process, ending: exit.ending }))
     }
 
-    fn connection(&mut self, it: Connection, is_filtered: bool) -> Option<Body> {
+    fn connection(&mut self, it: &Connection, is_filtered: bool) -> Option<Body> {
         let actor = it.actor.as_ref().map(|it| self.actor(it));
         if actor.as_ref().is_some_and(|it| !self.is_within(it, is_filtered)) {
             return None;

@@ -36,14 +36,14 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         match &cli.command {
             Command::Enroll(it) => {
                 let config = read(&it.configured)?;
-                app::enroll(&config, &it.token).await.context("enrol")
+                app::once::enroll(&config, &it.token).await.context("enrol")
             }
             Command::Run(it) if it.stdout => {
                 app::print::run(&read(&it.configured)?, stop()?).await.context("run")
             }
             Command::Run(it) => app::run(&read(&it.configured)?, stop()?).await.context("run"),
-            Command::Status(it) => app::status(&read(it)?).context("tell the status"),
-            Command::Check(it) => app::check(&read(it)?).context("check"),
+            Command::Status(it) => app::once::status(&read(it)?).context("tell the status"),
+            Command::Check(it) => app::once::check(&read(it)?).context("check"),
         }
     })
 }

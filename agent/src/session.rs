@@ -163,7 +163,13 @@ impl Session {
                 info!("the collector stops; coming back");
                 backoff.next_delay(self.entropy.as_ref())
             }
-            error => {
+            error @ (SessionError::Connect(_)
+            | SessionError::Identity(_)
+            | SessionError::Refused(_)
+            | SessionError::Wire(_)
+            | SessionError::Goodbye(_)
+            | SessionError::Silent
+            | SessionError::Ended) => {
                 let delay = backoff.next_delay(self.entropy.as_ref());
                 let error = error as &dyn std::error::Error;
                 warn!(error, "no session; trying again in {} ms", delay.as_millis());

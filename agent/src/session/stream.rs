@@ -88,6 +88,7 @@ async fn open(session: &mut Session, channel: Channel) -> Result<Opened<'_>, Ses
     Ok((stream, inbound, seen_inbox))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn refused(status: tonic::Status) -> SessionError {
     SessionError::Refused(status.message().to_owned())
 }
@@ -154,7 +155,7 @@ impl Stream<'_> {
                     let command_id = command.as_bytes().to_vec().into();
                     send(&self.outbox, Up::CommandSeen(v1::CommandSeen { command_id })).await?;
                 }
-                _ = beat.tick() => self.beat().await?,
+                _ = beat.tick() => self.beat()?,
                 Ok(()) = renewed.changed() => return Err(SessionError::Renewed),
                 changed = sealed.changed(), if !may_lease => {
                     changed.map_err(|_ended| SessionError::Ended)?;
@@ -165,7 +166,7 @@ impl Stream<'_> {
         }
     }
 
-    async fn beat(&mut self) -> Result<(), SessionError> {
+    fn beat(&mut self) -> Result<(), SessionError> {
         if self.session.clock.boottime().since(self.heard) > limit::HEARTBEAT_DEAD {
             return Err(SessionError::Silent);
         }

@@ -180,10 +180,14 @@ impl Link {
     pub(crate) async fn hear(&mut self) -> Result<Down, String> {
         loop {
             let next = tokio::time::timeout(Duration::from_secs(20), self.down.message());
-            match next.await.map_err(|_| "nothing was heard for 20 s".to_owned())? {
+            match next.await.or(Err("nothing was heard for 20 s".to_owned()))? {
                 Ok(Some(v1::CollectorMessage { message: Some(message) })) => match message {
                     Down::Heartbeat(_) | Down::Credit(_) | Down::Keyring(_) => (),
-                    message => return Ok(message),
+                    message @ (Down::Welcome(_)
+                    | Down::Ack(_)
+                    | Down::Command(_)
+                    | Down::BatchRefused(_)
+                    | Down::Goodbye(_)) => return Ok(message),
                 },
                 Ok(_) => return Err("the stream ended".to_owned()),
                 Err(status) => return Err(format!("{:?}: {}", status.code(), status.message())),

@@ -1,0 +1,74 @@
+//! What is done once and ends: `enroll`, `check`, `status`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use cordon_shared::{
+    entropy::SystemEntropy,
+    time::{Clock, SystemClock},
+};
+
+use super::{StartError, host, print, sensors::Sensed};
+use crate::{
+    config::Config,
+    enroll::{
+        self, Ground,
+        identity::{Files, Identity},
+    },
+};
+
+/// The file of roots and keyring.
+pub(super) fn keyring_path(config: &Config) -> PathBuf {
+    config.data_dir.join("keyring")
+}
+
+/// `enroll`: a token becomes this host's identity.
+///
+/// # Errors
+/// [`StartError::Enroll`].
+pub async fn enroll(config: &Config, token: &str) -> Result<(), StartError> {
+    let files = Files::new(config.identity_dir());
+    let (keyring, facts) = (keyring_path(config), host::facts()?);
+    let ground = Ground {
+        files: &files,
+        keyring: &keyring,
+        proxy: config.proxy.as_deref(),
+        facts: &facts,
+        clock: Arc::new(SystemClock),
+        entropy: &SystemEntropy,
+    };
+    let record = enroll::enroll(token, &ground).await?;
+    print::line(&format!("enrolled as agent {}", record.agent));
+    print::line("next: cordon-agent run");
+    Ok(())
+}
+
+/// `check`: which tier each sensor gets, and why.
+///
+/// # Errors
+/// [`StartError::Scope`].
+pub fn check(config: &Config) -> Result<(), StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let unpinned = Config { pin: false, ..config.clone() };
+    let sensed = Sensed::open(&unpinned, &clock, &SystemEntropy, |_| None)?;
+    for it in sensed.states() {
+        let (sensor, tier) = (it.sensor.as_str(), it.tier.as_str());
+        print::line(&format!("{sensor:<8} {tier:<9} {}", it.reason));
+    }
+    Ok(())
+}
+
+/// `status`: who this agent is.
+///
+/// # Errors
+/// [`StartError::Identity`] when this host is not enrolled.
+pub fn status(config: &Config) -> Result<(), StartError> {
+    let identity = Identity::read(&Files::new(config.identity_dir()))?;
+    let record = &identity.record;
+    print::line(&format!("agent    {}", record.agent));
+    print::line(&format!("host     {}", record.host));
+    print::line(&format!("tier     {}", record.host_tier));
+    print::line(&format!("held     {}", if record.is_held { "yes" } else { "no" }));
+    let validity = enroll::renew::validity(&identity)?;
+    print::line(&format!("until    {}", validity.until));
+    Ok(())
+}
