@@ -12,6 +12,11 @@
 //! | all of them | `Repeat`: acknowledged again, not stored (F-18) |
 //! | some of them | `Refused`: no agent of ours seals a number twice; storing would double, acknowledging would lose |
 //!
+//! An acknowledgement is cumulative, and agents send in order; so what is acknowledged of an epoch
+//! goes up to the end of the last batch that *came*, which may be less than the last that is
+//! stored: a journal that lost a record before it was durable (a torn write, then a crash) may hold
+//! a later one. Until the agent has sent on from there, the later one is stored and not vouched for.
+//!
 //! Memory is bounded: [`EPOCHS_MAX`] epochs a lane, those forgotten first that were longest not
 //! added to; [`RANGES_MAX`] ranges an epoch, below which a late batch is refused rather than
 //! guessed about. An agent has at most `limit::CREDIT_BATCHES` batches under way, so that neither
@@ -68,8 +73,19 @@ struct Stored {
     floor: u64,
     /// Ascending, apart from each other, never empty.
     ranges: Vec<Range>,
-    /// Of the batch that ends at the last number.
+    /// Every number of the agent's up to this one is stored; 0 when that is sure of none.
+    solid: u64,
+    /// Of the batch that ends there.
     digest: Sha256,
+}
+
+/// How a batch that is added became known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// Its agent sent it, after all that came before it.
+    Agent,
+    /// It was read back from a journal that has lost records.
+    Damaged,
 }
 
 impl Stored {
@@ -82,7 +98,7 @@ impl Stored {
         let touched = self.ranges.iter().find(|range| range.0 <= last && first <= range.1);
         match touched {
             Some(range) if range.0 <= first && last <= range.1 => {
-                let is_same = last != self.last() || digest == self.digest;
+                let is_same = last != self.solid || digest == self.digest;
                 Verdict::Repeat { is_same }
             }
             Some(_) => Verdict::Refused { reason: "some of its numbers are stored already" },
@@ -93,11 +109,20 @@ impl Stored {
         }
     }
 
+    /// All up to the end of this batch is stored.
+    fn vouch(&mut self, header: &Header, digest: Sha256) {
+        let last = header.last_seq().as_u64();
+        if last > self.solid {
+            (self.solid, self.digest) = (last, digest);
+        }
+    }
+
     /// Adds numbers that none of the ranges touches.
-    fn add(&mut self, header: &Header, digest: Sha256) {
+    fn add(&mut self, header: &Header, digest: Sha256, source: Source) {
         let (first, last) = (header.first_seq().as_u64(), header.last_seq().as_u64());
-        if last > self.last() {
-            self.digest = digest;
+        let follows = self.solid == self.last() && first == self.solid + 1;
+        if source == Source::Agent || follows {
+            self.vouch(header, digest);
         }
         let at = self.ranges.partition_point(|range| range.0 < first);
         self.ranges.insert(at, (first, last));
@@ -135,23 +160,15 @@ impl Known {
     }
 
     /// Notes a batch that was appended; [`Known::judge`] said that it is fresh.
-    pub fn add(&mut self, agent: AgentId, header: &Header, digest: Sha256) {
+    pub fn add(&mut self, agent: AgentId, header: &Header, digest: Sha256, source: Source) {
         let epochs = self.agents.entry(agent).or_default();
         let (lane, epoch) = (header.lane(), header.epoch());
-        let stored = match epochs.iter().position(|it| it.lane == lane && it.epoch == epoch) {
-            Some(at) => {
-                let mut stored = epochs.remove(at);
-                stored.add(header, digest);
-                stored
-            }
-            None => Stored {
-                lane,
-                epoch,
-                floor: 0,
-                ranges: vec![(header.first_seq().as_u64(), header.last_seq().as_u64())],
-                digest,
-            },
+        let found = epochs.iter().position(|it| it.lane == lane && it.epoch == epoch);
+        let mut stored = match found {
+            Some(at) => epochs.remove(at),
+            None => Stored { lane, epoch, floor: 0, ranges: Vec::new(), solid: 0, digest },
         };
+        stored.add(header, digest, source);
         epochs.push(stored);
         if epochs.iter().filter(|it| it.lane == lane).count() > EPOCHS_MAX
             && let Some(oldest) = epochs.iter().position(|it| it.lane == lane)
@@ -160,20 +177,29 @@ impl Known {
         }
     }
 
+    /// Notes that an agent sent a batch again, and so, before it, all that comes before it.
+    pub fn repeat(&mut self, agent: AgentId, header: &Header, digest: Sha256) {
+        let (lane, epoch) = (header.lane(), header.epoch());
+        let epochs = self.agents.get_mut(&agent).into_iter().flatten();
+        for stored in epochs.filter(|it| it.lane == lane && it.epoch == epoch) {
+            stored.vouch(header, digest);
+        }
+    }
+
     /// How far the epoch of a batch got; nothing when the epoch is not known.
     #[must_use]
     pub fn position(&self, agent: AgentId, header: &Header) -> Option<Position> {
         let it = self.stored(agent, header)?;
-        Some(Position { lane: it.lane, epoch: it.epoch, seq: it.last(), digest: it.digest })
+        Some(Position { lane: it.lane, epoch: it.epoch, seq: it.solid, digest: it.digest })
     }
 
     /// How far each epoch of each agent got, in each lane the newest epoch last.
     pub fn positions(&self) -> impl Iterator<Item = (AgentId, Position)> {
         self.agents.iter().flat_map(|(agent, epochs)| {
-            epochs.iter().map(|it| {
-                let seq = it.last();
-                let position = Position { lane: it.lane, epoch: it.epoch, seq, digest: it.digest };
-                (*agent, position)
+            let solid = epochs.iter().filter(|it| it.solid > 0);
+            solid.map(|it| {
+                let (lane, epoch, seq, digest) = (it.lane, it.epoch, it.solid, it.digest);
+                (*agent, Position { lane, epoch, seq, digest })
             })
         })
     }

@@ -52,6 +52,8 @@ struct State {
     durable: u64,
     /// By consumer: below it the journal is not needed.
     released: Vec<(&'static str, u64)>,
+    /// Records that nobody is to see: their batches are elsewhere in the journal.
+    skipped: std::collections::HashSet<u64>,
     is_closed: bool,
 }
 
@@ -75,6 +77,7 @@ impl Fanout {
             appended: durable,
             durable,
             released: Vec::new(),
+            skipped: std::collections::HashSet::new(),
             is_closed: false,
         };
         Arc::new(Self { state: Mutex::new(state), wake: Condvar::new(), log, hosts })
@@ -112,6 +115,11 @@ impl Fanout {
         let mut state = self.lock();
         state.ring.retain(|it| !(from..until).contains(&it.position));
         state.ring_bytes = state.ring.iter().map(|it| it.header.body_raw_bytes()).sum();
+    }
+
+    /// Hides a record whose batch is elsewhere in the journal (IG-1).
+    pub(super) fn skip(&self, position: u64) {
+        self.lock().skipped.insert(position);
     }
 
     /// Everything below `durable` is on disk now.
@@ -230,11 +238,14 @@ impl Feed {
                 Entry::Record(record) if record.index.as_u64() >= end => break,
                 Entry::Record(record) => {
                     let at = record.index.as_u64();
+                    page.next = at + 1;
+                    if self.fanout.lock().skipped.contains(&at) {
+                        continue;
+                    }
                     match self.decode(at, &record.payload) {
                         Some(arrival) => page.arrivals.push(Arc::new(arrival)),
                         None => page.gaps.push(gap_of(record.index)),
                     }
-                    page.next = at + 1;
                 }
                 Entry::Gap(gap) => {
                     warn!(consumer = self.consumer, from = %gap.from, until = %gap.until,

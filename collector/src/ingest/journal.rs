@@ -28,7 +28,7 @@ use tracing::{error, info, warn};
 use super::{
     Ingest, Outcome, Pressure, Repeat, Submission,
     board::{Board, Position},
-    dedupe::{Known, Verdict},
+    dedupe::{Known, Source, Verdict},
     fanout::Fanout,
     host::Hosts,
     record::{self, Head},
@@ -118,11 +118,13 @@ impl Journal {
         };
         let (writer, recovery) = Writer::open(opening.disk, opening.dir, &options)?;
         report(&recovery);
-        let known = recover(&writer, &recovery)?;
+        let mut twice = Vec::new();
+        let known = recover(&writer, &recovery, &mut twice)?;
         let hosts = Arc::new(Hosts::default());
         let board = Arc::new(Board::default());
         board.fill(&known);
         let fanout = Fanout::new(writer.log(), Arc::clone(&hosts));
+        twice.into_iter().for_each(|it| fanout.skip(it));
         let (sender, queue) = mpsc::channel(limit::INGEST_QUEUE_BATCHES);
         let (pressure, pressure_seen) = watch::channel(Pressure::Open);
         let ingest =
@@ -208,6 +210,8 @@ impl Journal {
 
     /// Judges and appends what waits and what is queued, within the bounds of a group.
     fn append_group(&mut self) -> Result<(), SeglogError> {
+        // First what was lost, or a later batch would be on disk before an earlier one.
+        self.append_again()?;
         let mut bytes = 0;
         for _ in 0..GROUP_BATCHES {
             let next = self.waiting.pop_front().or_else(|| self.queue.try_recv().ok());
@@ -236,6 +240,7 @@ impl Journal {
             }
             Verdict::Repeat { is_same } => {
                 Count::Repeats.add(1);
+                self.known.repeat(submission.agent, &header, digest);
                 let repeat = if is_same { Repeat::Same } else { Repeat::Differs };
                 let place = Place::Known;
                 self.pending.push(Pending { submission, place, repeat });
@@ -244,7 +249,7 @@ impl Journal {
             Verdict::Fresh { missing } => match self.write(&submission) {
                 Ok(index) => {
                     Count::MissingEvents.add(missing);
-                    self.known.add(submission.agent, &header, digest);
+                    self.known.add(submission.agent, &header, digest, Source::Agent);
                     self.publish(&submission, index);
                     let (place, repeat) = (Place::At(index), Repeat::First);
                     self.pending.push(Pending { submission, place, repeat });
@@ -310,6 +315,8 @@ impl Journal {
     fn lose(&mut self, from: Index, until: Index) {
         warn!(%from, %until, "a failed sync lost records, which are written again");
         self.fanout.retract(from.as_u64(), until.as_u64());
+        // Whatever of them turns up on the disk after all was written again elsewhere.
+        (from.as_u64()..until.as_u64()).for_each(|it| self.fanout.skip(it));
         for it in &mut self.pending {
             match it.place {
                 Place::At(index) if (from..until).contains(&index) => it.place = Place::Lost,
@@ -391,30 +398,43 @@ fn report(recovery: &Recovery) {
 
 /// Learns which numbers the journal holds: from the newest snapshot and the records after it, or
 /// from all records when there is no whole snapshot.
-fn recover(writer: &Writer, recovery: &Recovery) -> Result<Known, SeglogError> {
+/// Records that hold a batch for the second time go to `twice`: nobody is to see them (IG-1).
+fn recover(
+    writer: &Writer,
+    recovery: &Recovery,
+    twice: &mut Vec<u64>,
+) -> Result<Known, SeglogError> {
     let preface = recovery.preface.as_ref();
     let snapshot = preface.and_then(|it| Some((it.first, Known::from_bytes(&it.bytes)?)));
     let (from, mut known) = snapshot.unwrap_or((recovery.oldest, Known::default()));
     let mut reader = writer.log().reader(from);
+    let mut source = Source::Agent;
     loop {
         let entries = reader.next_batch(GROUP_BATCHES, GROUP_BYTES)?;
         if entries.is_empty() {
             return Ok(known);
         }
         for entry in entries {
-            let Entry::Record(found) = entry else { continue };
+            let Entry::Record(found) = entry else {
+                source = Source::Damaged;
+                continue;
+            };
             match record::decode(&found.payload) {
                 Ok((head, sealed)) => {
                     let digest = cordon_shared::digest::Sha256::of(sealed.bytes());
                     let header = sealed.header();
                     match known.judge(head.agent, header, digest) {
-                        Verdict::Fresh { .. } => known.add(head.agent, header, digest),
+                        Verdict::Fresh { .. } => known.add(head.agent, header, digest, source),
                         Verdict::Repeat { .. } | Verdict::Refused { .. } => {
                             error!(index = %found.index, "the journal holds a batch twice");
+                            twice.push(found.index.as_u64());
                         }
                     }
                 }
-                Err(error) => error!(index = %found.index, "a record cannot be used: {error}"),
+                Err(error) => {
+                    source = Source::Damaged;
+                    error!(index = %found.index, "a record cannot be used: {error}");
+                }
             }
         }
     }
