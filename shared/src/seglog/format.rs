@@ -291,3 +291,34 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     field.copy_from_slice(&bytes[at..at + N]);
     field
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cut_of_a_header_is_refused() {
+        let id = LogId::from_bytes([3; 16]);
+        let head = SegmentHeader::new(id, Index::from_u64(17), None, b"state").unwrap();
+        let bytes = head.encode();
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(head));
+        for cut in 0..bytes.len() {
+            assert_eq!(SegmentHeader::decode(&bytes[..cut]), Err(HeaderError::Short));
+        }
+        let mut record = Vec::new();
+        let seal = Seal::of(id);
+        push_record(&mut record, seal, Index::from_u64(18), Index::ZERO, &[b"pay", b"load"]);
+        assert_eq!(RecordHeader::decode(&record, seal).unwrap().frame_bytes(), record.len());
+        for cut in 0..RECORD_HEADER_BYTES {
+            assert_eq!(RecordHeader::decode(&record[..cut], seal), None);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_a_decoder_panic(bytes: Vec<u8>) {
+            assert!(SegmentHeader::decode(&bytes).is_err());
+            assert_eq!(RecordHeader::decode(&bytes, Seal(0)), None);
+        }
+    }
+}

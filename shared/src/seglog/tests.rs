@@ -3,6 +3,7 @@
 
 mod damage;
 mod failure;
+mod ledger;
 mod model;
 mod road;
 
