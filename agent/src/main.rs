@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use cordon_agent::{
-    app,
+    app::{self, once, print},
     cli::{Cli, Command, Configured},
     config::Config,
 };
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the log may not be there yet")]
             {
-                eprintln!("cordon-agent: failed to {error:#}");
+                eprintln!("cordon-agent: {error:#}");
             }
             ExitCode::FAILURE
         }
@@ -34,17 +34,13 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build().context("start")?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Enroll(it) => {
-                let config = read(&it.configured)?;
-                app::once::enroll(&config, &it.token).await.context("enrol")
-            }
-            Command::Run(it) if it.stdout => {
-                app::print::run(&read(&it.configured)?, stop()?).await.context("run")
-            }
-            Command::Run(it) => app::run(&read(&it.configured)?, stop()?).await.context("run"),
-            Command::Status(it) => app::once::status(&read(it)?).context("tell the status"),
-            Command::Check(it) => app::once::check(&read(it)?).context("check"),
+            Command::Enroll(it) => once::enroll(&read(&it.configured)?, &it.token).await?,
+            Command::Run(it) if it.stdout => print::run(&read(&it.configured)?, stop()?).await?,
+            Command::Run(it) => app::run(&read(&it.configured)?, stop()?).await?,
+            Command::Status(it) => once::status(&read(it)?)?,
+            Command::Check(it) => once::check(&read(it)?)?,
         }
+        Ok(())
     })
 }
 

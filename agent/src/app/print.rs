@@ -85,8 +85,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     Ok(())
 }
 
-/// Tells a person something.
-#[expect(clippy::print_stdout, reason = "what a person or a script reads")]
+/// Tells a person something. One who has stopped reading is told nothing.
 pub(super) fn line(text: &str) {
-    println!("{text}");
+    drop(writeln!(std::io::stdout(), "{text}"));
 }
