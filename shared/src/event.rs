@@ -27,7 +27,7 @@ pub struct Event {
     pub boottime: Boottime,
     /// When it happened, as the host's wall clock had it.
     pub realtime: Timestamp,
-    /// The exercise that it belongs to (EX-1: set by a verified `rehearse` alone).
+    /// The exercise that it belongs to: set by a verified `rehearse` alone.
     pub exercise: Option<ExerciseId>,
     /// What happened.
     pub body: Body,

@@ -1,4 +1,4 @@
-//! The audit log: list, verify.
+//! The audit log over REST: list it, verify its chain.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Commands: list, one.
+//! Commands over REST: the list, and one with its receipt.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Detections: list, one.
+//! Detections over REST: the list, and one of them.
 
 use std::sync::Arc;
 

@@ -19,10 +19,10 @@ struct Document;
 /// Every route with its description.
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(agent::list))
-        .routes(routes!(agent::show))
-        .routes(routes!(agent::approve))
-        .routes(routes!(agent::revoke))
+        .routes(routes!(super::agent::list))
+        .routes(routes!(super::agent::show))
+        .routes(routes!(super::agent::approve))
+        .routes(routes!(super::agent::revoke))
         .routes(routes!(token::list, token::create))
         .routes(routes!(detection::list))
         .routes(routes!(detection::show))

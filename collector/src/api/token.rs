@@ -1,4 +1,4 @@
-//! Enrolment tokens: make, list.
+//! Enrolment tokens over REST: make one, list them.
 
 use std::{sync::Arc, time::Duration};
 

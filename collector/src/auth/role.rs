@@ -1,4 +1,4 @@
-//! Roles and rights: one table.
+//! Roles, and what each of them may do: one table.
 
 /// What a responder is here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

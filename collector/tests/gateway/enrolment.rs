@@ -1,4 +1,4 @@
-//! Tokens, claims, renewals.
+//! Enrolment over real TLS: tokens, claims, renewals.
 
 use cordon_proto::v1;
 use cordon_shared::{

@@ -1,4 +1,4 @@
-//! A row as JSON, one line.
+//! A row as JSON: one line of it for each event.
 
 use std::fmt::{Display, Write as _};
 

@@ -1,4 +1,4 @@
-//! What opening a log found.
+//! What opening a log found, and what it had to mend.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Command and delivery ↔ wire.
+//! Commands and their deliveries ↔ wire, both directions.
 
 use ::bytes::Bytes;
 use cordon_proto::v1;

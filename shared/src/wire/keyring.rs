@@ -1,4 +1,4 @@
-//! Keyring ↔ wire.
+//! The keyring: policy and members ↔ wire, both directions.
 
 use bytes::Bytes;
 use cordon_proto::v1;

@@ -1,4 +1,4 @@
-//! Receipt ↔ wire.
+//! Receipts: what became of a command ↔ wire.
 
 use cordon_proto::v1;
 

@@ -1,4 +1,4 @@
-//! Signed payloads ↔ wire.
+//! Signed payloads ↔ wire: bytes as they were signed.
 
 use bytes::Bytes;
 use cordon_proto::v1;

@@ -28,20 +28,47 @@ const SIBLINGS: &[Sibling] = &[
     ("agent::sensor", &[], "a sensor only emits"),
     ("agent::enrich", &["sensor"], "takes observations, makes events"),
     ("agent::spool", &[], "the spool keeps bytes"),
-    ("agent::session", &["spool", "enroll"], "sends what the spool leases"),
-    ("agent::enroll", &["config"], "the identity of this host"),
+    (
+        "agent::seal",
+        &["sensor", "spool", "containment"],
+        "numbers events; remembers them for citations",
+    ),
+    (
+        "agent::road",
+        &["sensor", "enrich", "seal", "spool"],
+        "one thread owns what lies between sensors and session",
+    ),
+    (
+        "agent::session",
+        &["spool", "enroll", "road", "containment"],
+        "asks the road for leases, hands commands to containment's queue",
+    ),
+    (
+        "agent::enroll",
+        &["config", "containment"],
+        "the identity of this host; pins the keyring's roots",
+    ),
     ("agent::containment", &["enroll"], "verifies, plans and executes; knows no network"),
     ("agent::snapshot", &["sensor"], "collects and seals"),
     ("agent::snapshot::upload", &["session", "sensor"], "the only part that sends"),
-    ("agent::health", &["sensor", "spool"], "counts what the stages count"),
+    ("agent::health", &["sensor", "spool", "road"], "counts what the stages count"),
     ("agent::sandbox", &[], "gives up what is not needed"),
     ("collector", &["*"], "`lib.rs` and `main.rs` see everything"),
     ("collector::app", &["*"], "the composition root"),
     ("collector::cli", &["*"], "the commands"),
     ("collector::config", &[], "Raw to Config"),
-    ("collector::pki", &["store"], "the authority's rules"),
-    ("collector::gateway", &["ingest", "pki", "store"], "the wire comes in here"),
-    ("collector::ingest", &[], "makes batches durable and hands them on"),
+    ("collector::init", &["*"], "makes everything that `serve` needs, once"),
+    ("collector::guard", &["*"], "refuses to start beside a key that is not the collector's"),
+    ("collector::layout", &[], "names of files and folders"),
+    ("collector::listen", &["metric"], "accepts TLS connections"),
+    ("collector::metric", &[], "names of what is counted"),
+    ("collector::pki", &["store", "metric"], "the authority's rules"),
+    (
+        "collector::gateway",
+        &["ingest", "pki", "store", "metric", "listen"],
+        "the wire comes in here",
+    ),
+    ("collector::ingest", &["metric"], "makes batches durable and hands them on"),
     ("collector::lake", &[], "rows to Parquet and back"),
     ("collector::detect", &[], "pure: events to detections"),
     ("collector::incident", &["store"], "detections to incidents"),
@@ -90,9 +117,18 @@ const NEVER: &[Ban] = &[
     ("agent::enrich", &["tonic", "proto"], &[], "enrichment knows no wire"),
     (
         "agent::spool",
-        &["shared::event", "shared::wire", "proto", "tonic"],
+        &[
+            "shared::event::Event",
+            "shared::event::Body",
+            "shared::event::process",
+            "shared::event::file",
+            "shared::event::network",
+            "shared::wire",
+            "proto",
+            "tonic",
+        ],
         &[],
-        "the spool keeps bytes",
+        "the spool keeps bytes; of events it knows the cause of a loss",
     ),
     ("agent::containment", &["tonic"], &[], "containment knows no network"),
     (
@@ -386,7 +422,7 @@ mod planted {
             "shared/src/event.rs",
             "use cordon_proto::v1;",
             &expect![
-                "shared/src/event.rs:1: `shared::event` may not name `proto::v1`: `wire` is the only place where proto meets domain"
+                "shared/src/event.rs:1: `shared::event` may not name `proto::v1`: proto meets domain in `wire`, in a batch's body and in what is signed"
             ],
         );
     }

@@ -90,6 +90,7 @@ fn switches(tree: &Tree) -> Vec<Finding> {
 /// Files that say `#![expect(unsafe_code, …)]`, and what for; any other is a finding.
 const UNSAFE_HOMES: &[(&str, &str)] = &[
     ("agent/src/sensor/ebpf/ring.rs", "the ring buffer is shared memory"),
+    ("agent/src/sensor/file/fanotify/handle.rs", "open_by_handle_at(2) has no safe wrapper"),
     ("agent/src/containment/linux.rs", "the only door to effects"),
     ("agent/src/sandbox.rs", "seccomp and capabilities"),
     ("tests/src/child.rs", "between fork and exec only raw calls are allowed"),

@@ -1,4 +1,4 @@
-//! What was typed.
+//! What was typed, before anything is done about it.
 
 use std::path::PathBuf;
 

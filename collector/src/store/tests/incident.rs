@@ -1,3 +1,5 @@
+//! Detections, incidents and their timelines in the store.
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! Actions ↔ wire.
+//! The closed set of actions ↔ wire, both directions.
 
 use ::bytes::Bytes;
 use cordon_proto::v1;
