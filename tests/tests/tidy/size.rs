@@ -41,6 +41,7 @@ const LATE: &[(&str, usize)] = &[
     ("collector/src/ingest/journal.rs", 444),
     ("collector/src/main.rs", 90),
     ("shared/src/crypto/cert.rs", 428),
+    ("tests/tests/tidy/layers.rs", 429),
 ];
 
 fn lines_max(path: &str) -> usize {
@@ -105,16 +106,16 @@ mod planted {
 
     #[test]
     fn a_main_of_61_lines_is_found() {
-        check("agent/src/main.rs", 61, &expect!["agent/src/main.rs: 61 lines, at most 60"]);
+        check(
+            "collector/src/bin/cordon/main.rs",
+            61,
+            &expect!["collector/src/bin/cordon/main.rs: 61 lines, at most 60"],
+        );
     }
 
     #[test]
     fn an_app_of_251_lines_is_found() {
-        check(
-            "collector/src/app.rs",
-            251,
-            &expect!["collector/src/app.rs: 251 lines, at most 250"],
-        );
+        check("agent/src/app.rs", 251, &expect!["agent/src/app.rs: 251 lines, at most 250"]);
     }
 
     #[test]
