@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It knows no network and no spool: deliveries, keyrings and the collector's clock come through
-//! [`Request`], receipts leave as events through a channel, and both are bounded. One command is
+//! [`task::Request`], receipts leave as events through a channel, and both are bounded. One command is
 //! handled at a time, in the order in which they came; one that was here before is answered from the
 //! journal.
 //!

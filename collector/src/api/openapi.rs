@@ -7,7 +7,7 @@ use axum::{http::header, response::IntoResponse};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, agent, audit, command, detection, health, incident, keyring, live, token};
+use super::{Api, audit, command, detection, health, incident, keyring, live, token};
 
 #[derive(OpenApi)]
 #[openapi(info(
