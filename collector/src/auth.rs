@@ -1,7 +1,7 @@
 //! Who asks, and what they may do.
 //!
 //! Beside the road: the API asks here once per request ([`token::authenticate`], then
-//! [`Right`](role::Right) against [`Role`](role::Role)); nothing else decides. Signing commands is
+//! [`role::Right`] against [`role::Role`]); nothing else decides. Signing commands is
 //! not a right of this table: that is the keyring's, and the agents' to check.
 
 pub mod role;

@@ -4,7 +4,7 @@
 //! [`batch`](crate::batch); until then it has no number and cannot be sent. On the collector it
 //! comes out of an opened batch. It never changes.
 //!
-//! Text is bytes ([`Text`]); what a sensor's tier cannot know is `None` or empty.
+//! Text is bytes ([`Text`](crate::text::Text)); what a sensor's tier cannot know is `None` or empty.
 
 pub mod file;
 pub mod health;

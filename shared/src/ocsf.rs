@@ -2,7 +2,7 @@
 //! columns cannot disagree.
 //!
 //! In: an event, and what is known of whom it came from ([`Context`]). Out: calls of a sink, in the
-//! order of the class's fields in [`column`]. Nothing here stores or sends.
+//! order of the class's fields in [`mod@column`]. Nothing here stores or sends.
 //!
 //! | event | class |
 //! |---|---|

@@ -9,7 +9,7 @@
 //!
 //! A bundle that lacks signatures is a file like any other: the next signer adds his with
 //! [`add_signatures`] until [`Keyring::open`](super::Keyring::open) is content. Files are those of
-//! [`armor`](super::armor); a key file belongs to its owner alone and is never overwritten.
+//! [`armor`]; a key file belongs to its owner alone and is never overwritten.
 
 use std::{
     io,
