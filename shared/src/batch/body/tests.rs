@@ -202,3 +202,19 @@ proptest! {
 fn the_header_is_64_bytes() {
     assert_eq!(around(b"", 1, 1).len(), HEADER_BYTES);
 }
+
+/// One batch with every kind of event, as it was once sealed and may lie in a spool or a journal.
+/// `UPDATE_EXPECT=1` writes it when it is missing, and never over one that is there.
+#[test]
+fn a_batch_that_was_sealed_once_opens_to_the_same_events() {
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/batch/golden/every_kind_v1.bin");
+    if std::env::var_os("UPDATE_EXPECT").is_some() && !path.try_exists().unwrap() {
+        crate::durable::write(&path, sealed().bytes(), crate::durable::MODE_PUBLIC).unwrap();
+    }
+    let kept = Sealed::parse(std::fs::read(&path).unwrap().into()).unwrap();
+    let contents = kept.open().unwrap();
+    assert_eq!(contents.origin, origin());
+    assert_eq!(contents.events, samples());
+    assert_eq!(kept.header().to_bytes(), kept.bytes()[..HEADER_BYTES]);
+}
