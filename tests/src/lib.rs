@@ -1,1 +1,17 @@
 #![doc = include_str!("../README.md")]
+
+pub mod binary;
+pub mod cgroup;
+pub mod child;
+pub mod disk;
+pub mod wait;
+
+pub mod pki;
+pub mod proxy;
+
+pub mod activity;
+pub mod golden;
+pub mod oracle;
+pub mod synth;
+
+pub mod testbed;

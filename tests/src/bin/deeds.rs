@@ -1,0 +1,111 @@
+//! `deeds KIND --marker M --count N --folder F`: does something harmless N times and says what it did.
+//!
+//! Started by `cordon_tests::activity` inside the cgroup and namespaces of the host that it plays.
+//! Touches nothing outside of the folder that it was given.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::Write,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context, ensure};
+use clap::Parser;
+use cordon_shared::time::{Clock, SystemClock};
+use cordon_tests::activity::{Deed, Done};
+
+#[derive(Parser)]
+struct Args {
+    /// launch, file, connect or socket-shell.
+    #[arg(value_parser = parse_deed)]
+    deed: Deed,
+    /// What the markers begin with.
+    #[arg(long)]
+    marker: String,
+    /// How many times.
+    #[arg(long)]
+    count: u64,
+    /// Where files may be made.
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+fn parse_deed(word: &str) -> Result<Deed, String> {
+    Deed::parse(word).ok_or_else(|| "must be launch, file, connect or socket-shell".to_owned())
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cordon_tests::child::note(&format!("deeds: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
+    let begin = SystemClock.boottime();
+    for index in 0..args.count {
+        let marker = format!("{}-{index}", args.marker);
+        match args.deed {
+            Deed::Launch => launch("/bin/true", &[&marker])?,
+            Deed::File => churn(&args.folder, &marker)?,
+            Deed::Connect => connect(&listener)?,
+            Deed::SocketShell => socket_shell(&listener, &marker)?,
+        }
+    }
+    let elapsed = SystemClock.boottime().since(begin);
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let done = Done { marker: args.marker.clone(), count: args.count, elapsed_ms };
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&done)?).context("say what was done")
+}
+
+/// `posix_spawn` and wait: std takes that road when nothing is to be done between fork and exec.
+#[expect(clippy::disallowed_methods, reason = "tests start programs")]
+fn launch(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new(program).args(arguments).status().context("launch")?;
+    ensure!(status.success(), "`{program}` ended with {status}");
+    Ok(())
+}
+
+fn churn(folder: &Path, marker: &str) -> anyhow::Result<()> {
+    let (path, moved) = (folder.join(marker), folder.join(format!("{marker}.moved")));
+    let mut file = File::create(&path).context("create")?;
+    file.write_all(marker.as_bytes()).context("write")?;
+    drop(file);
+    fs::rename(&path, &moved).context("rename")?;
+    fs::remove_file(&moved).context("delete")
+}
+
+fn connect(listener: &TcpListener) -> anyhow::Result<()> {
+    drop(pair(listener)?);
+    Ok(())
+}
+
+fn pair(listener: &TcpListener) -> anyhow::Result<(TcpStream, TcpStream)> {
+    let address = listener.local_addr().context("ask for an address")?;
+    let caller = TcpStream::connect(address).context("connect")?;
+    let (target, _) = listener.accept().context("accept")?;
+    Ok((caller, target))
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests start programs")]
+fn socket_shell(listener: &TcpListener, marker: &str) -> anyhow::Result<()> {
+    let (caller, _target) = pair(listener)?;
+    let end = |it: &TcpStream| anyhow::Ok(Stdio::from(OwnedFd::from(it.try_clone()?)));
+    let status = Command::new("/bin/sh")
+        .args([OsString::from("-c"), OsString::from(format!(": {marker}"))])
+        .stdin(end(&caller)?)
+        .stdout(end(&caller)?)
+        .stderr(end(&caller)?)
+        .status()
+        .context("launch a shell")?;
+    ensure!(status.success(), "the shell ended with {status}");
+    Ok(())
+}
