@@ -176,7 +176,13 @@ impl Drop for Proxy {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut is_accepting = shared.is_accepting.subscribe();
     while is_accepting.wait_for(|it| *it).await.is_ok() {
-        let Ok((caller, _)) = listener.accept().await else { continue };
+        // Both are cancel-safe. The change comes first: after it no connection is taken.
+        let taken = tokio::select! {
+            biased;
+            _ = is_accepting.changed() => continue,
+            taken = listener.accept() => taken,
+        };
+        let Ok((caller, _)) = taken else { continue };
         drop(tokio::spawn(serve(caller, Arc::clone(&shared))));
     }
 }
