@@ -23,8 +23,6 @@ pub enum Program {
     Cordon,
     /// `deeds`: harmless things that a host does ([`crate::activity`]).
     Deeds,
-    /// `loadgen`: many agents' worth of sessions.
-    Loadgen,
 }
 
 impl Program {
@@ -36,7 +34,6 @@ impl Program {
             Self::Collector => "cordon-collector",
             Self::Cordon => "cordon",
             Self::Deeds => "deeds",
-            Self::Loadgen => "loadgen",
         }
     }
 
@@ -44,7 +41,7 @@ impl Program {
         match self {
             Self::Agent => "cordon-agent",
             Self::Collector | Self::Cordon => "cordon-collector",
-            Self::Deeds | Self::Loadgen => "cordon-tests",
+            Self::Deeds => "cordon-tests",
         }
     }
 

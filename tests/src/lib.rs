@@ -13,5 +13,3 @@ pub mod activity;
 pub mod golden;
 pub mod oracle;
 pub mod synth;
-
-pub mod testbed;

@@ -1,1 +1,0 @@
-//! A collector and its agents, ready to be used and to be broken; comes with the programs themselves.
