@@ -1,0 +1,142 @@
+//! All rules, by log source, over a batch.
+
+use std::collections::HashMap;
+
+use cordon_shared::{
+    arrival::Arrival,
+    detection::{Detection, RuleSummary, Subject},
+    event::{Body, Event},
+    id::EventId,
+};
+
+use super::{
+    field::{self, Fields},
+    matcher::Matcher,
+    parse,
+    rule::Source,
+};
+
+/// Characters of a command line or path in a detection's summary.
+const SUMMARY_CHARS_MAX: usize = 200;
+
+/// A rule, compiled.
+#[derive(Debug)]
+struct Loaded {
+    summary: RuleSummary,
+    file: String,
+    matcher: Matcher,
+}
+
+/// A rule that could not be loaded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Its file.
+    pub file: String,
+    /// Line and reason.
+    pub error: parse::ParseError,
+}
+
+/// The rules. Immutable: a reload makes another.
+#[derive(Debug, Default)]
+pub struct Engine {
+    rules: HashMap<Source, Vec<Loaded>>,
+    problems: Vec<Problem>,
+}
+
+impl Engine {
+    /// Compiles `(file, text)` pairs. What cannot be loaded is among [`Engine::problems`].
+    #[must_use]
+    pub fn new<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut engine = Self::default();
+        for (file, text) in files {
+            let loaded = parse::rule(text).and_then(|rule| {
+                let matcher = Matcher::compile(&rule.condition)
+                    .map_err(|reason| parse::ParseError { line: 1, reason })?;
+                Ok((rule, matcher))
+            });
+            match loaded {
+                Ok((rule, matcher)) => {
+                    let loaded = Loaded { summary: rule.summary, file: file.to_owned(), matcher };
+                    engine.rules.entry(rule.source).or_default().push(loaded);
+                }
+                Err(error) => engine.problems.push(Problem { file: file.to_owned(), error }),
+            }
+        }
+        engine
+    }
+
+    /// The rules that are loaded, each with its file.
+    pub fn rules(&self) -> impl Iterator<Item = (&RuleSummary, &str)> {
+        self.rules.values().flatten().map(|it| (&it.summary, it.file.as_str()))
+    }
+
+    /// What could not be loaded.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The rules of a source that these fields match.
+    pub fn matches<'a>(
+        &'a self,
+        source: Source,
+        fields: &'a dyn Fields,
+    ) -> impl Iterator<Item = &'a RuleSummary> {
+        let rules = self.rules.get(&source).into_iter().flatten();
+        rules.filter(|it| it.matcher.holds(fields)).map(|it| &it.summary)
+    }
+
+    /// What the rules find in a batch, in event order.
+    #[must_use]
+    pub fn run(&self, arrival: &Arrival) -> Vec<Detection> {
+        let mut detections = Vec::new();
+        for (id, event) in arrival.events() {
+            let Some(source) = field::source(event) else { continue };
+            for rule in self.matches(source, event) {
+                detections.push(detection(rule, arrival, id, event));
+            }
+        }
+        detections
+    }
+}
+
+fn detection(rule: &RuleSummary, arrival: &Arrival, id: EventId, event: &Event) -> Detection {
+    let boot = arrival.boot();
+    let mut ancestry = Vec::new();
+    if let Body::ProcessLaunch(launch) = &event.body {
+        ancestry.extend(launch.ancestry.iter().map(|it| it.key));
+    }
+    let subject = field::actor(event).map(|process| Subject {
+        key: process.key,
+        uid: process.key.uid(arrival.agent, boot),
+        ancestry: ancestry.iter().map(|key| key.uid(arrival.agent, boot)).collect(),
+    });
+    Detection {
+        id: Detection::id_of(&rule.id, id),
+        rule: rule.clone(),
+        event: id,
+        agent: arrival.agent,
+        host: arrival.host.id,
+        at: arrival.corrected(event.boottime),
+        subject,
+        summary: summary(event),
+    }
+}
+
+/// The event in one line.
+fn summary(event: &Event) -> String {
+    let get = |field| event.get(field).unwrap_or_default();
+    let pid = field::actor(event).map_or_else(String::new, |it| format!(" (pid {})", it.key.pid));
+    let line = match field::source(event) {
+        Some(Source::FileEvent) => format!("{} wrote {}", get("Image"), get("TargetFilename")),
+        Some(Source::NetworkConnection) => {
+            let (image, to) = (get("Image"), get("DestinationIp"));
+            format!("{image} connected to {to} port {}", get("DestinationPort"))
+        }
+        Some(Source::ProcessCreation) | None => {
+            format!("{}: {}", get("Image"), get("CommandLine"))
+        }
+    };
+    let line: String = line.chars().take(SUMMARY_CHARS_MAX).collect();
+    line + &pid
+}
