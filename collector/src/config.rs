@@ -6,8 +6,6 @@
 //! (`listen.api` is `CORDON_LISTEN_API`), which wins over the file. A key that is not known is
 //! refused with its line and the nearest one that is.
 
-mod key;
-
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -18,6 +16,7 @@ use cordon_shared::{
     error::{Classify, Kind},
     id::CollectorId,
     keyring::key::Roots,
+    setting::{self, SettingError},
 };
 use serde::Deserialize;
 
@@ -50,19 +49,12 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// It is no TOML, or a value has the wrong type; the text says where.
+    /// It is no TOML, or it has a key that is not known; the text says where.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A value has the wrong type.
     #[error("{0}")]
-    Toml(String),
-    /// There is no such key.
-    #[error("line {line}: `{key}` is not a key; did you mean `{nearest}`?")]
-    Unknown {
-        /// What was typed.
-        key: String,
-        /// Where.
-        line: usize,
-        /// What is most like it.
-        nearest: &'static str,
-    },
+    Type(String),
     /// A value breaks a rule.
     #[error("`{key}` must be {want}")]
     Value {
@@ -77,7 +69,7 @@ impl Classify for ConfigError {
     fn kind(&self) -> Kind {
         match self {
             Self::Read { .. } => Kind::Unavailable,
-            Self::Toml(_) | Self::Unknown { .. } | Self::Value { .. } => Kind::BadInput,
+            Self::Setting(_) | Self::Type(_) | Self::Value { .. } => Kind::BadInput,
         }
     }
 }
@@ -164,18 +156,8 @@ impl Config {
         text: &str,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        if let Some((key, line)) = key::first_unknown(text, &KEYS)? {
-            let nearest = key::nearest(&key, &KEYS);
-            return Err(ConfigError::Unknown { key, line, nearest });
-        }
-        let mut table: toml::Table =
-            text.parse().map_err(|it: toml::de::Error| ConfigError::Toml(it.to_string()))?;
-        for key in KEYS {
-            if let Some(value) = environment(&key::variable(key)) {
-                key::set(&mut table, key, &value);
-            }
-        }
-        let raw = Raw::deserialize(table).map_err(|it| ConfigError::Toml(it.to_string()))?;
+        let table = setting::read(text, &KEYS, environment)?;
+        let raw = Raw::deserialize(table).map_err(|it| ConfigError::Type(it.to_string()))?;
         check(raw)
     }
 
