@@ -25,6 +25,7 @@ pub mod ebpf;
 pub mod file;
 pub mod network;
 pub mod outbox;
+pub mod pace;
 pub mod process;
 pub mod procfs;
 pub mod scope;

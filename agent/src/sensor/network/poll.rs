@@ -6,7 +6,7 @@
 //! what was missed.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -23,7 +23,7 @@ use cordon_shared::{
 
 use crate::sensor::{
     Actor, Connection, Fact, Listen, Observation, Outcome, Position, Sensor, SensorError,
-    outbox::OBSERVATIONS_PER_BATCH,
+    pace::Pace,
     procfs::{
         self,
         socket::{Socket, State},
@@ -50,9 +50,7 @@ pub struct Poll {
     root: PathBuf,
     clock: Arc<dyn Clock>,
     seen: HashMap<Key, Seen>,
-    /// Seen and not yet handed over: at most one read's worth.
-    ready: VecDeque<Observation>,
-    next_read: Boottime,
+    pace: Pace,
     is_first: bool,
 }
 
@@ -60,9 +58,8 @@ impl Poll {
     /// Reads below `root`, which is `/proc` outside of tests. What is open already is taken as known.
     #[must_use]
     pub fn new(root: &Path, clock: Arc<dyn Clock>) -> Self {
-        let next_read = clock.boottime();
-        let (seen, ready) = (HashMap::new(), VecDeque::new());
-        Self { root: root.to_owned(), clock, seen, ready, next_read, is_first: true }
+        let pace = Pace::new(PERIOD, clock.boottime());
+        Self { root: root.to_owned(), clock, seen: HashMap::new(), pace, is_first: true }
     }
 
     fn read(&mut self) {
@@ -129,7 +126,7 @@ impl Poll {
 
     fn push(&mut self, fact: Fact) {
         let at = self.clock.boottime();
-        self.ready.push_back(Observation { at, source: Position::NONE, fact });
+        self.pace.push(Observation { at, source: Position::NONE, fact });
     }
 }
 
@@ -163,18 +160,10 @@ impl Sensor for Poll {
         wait: Duration,
         into: &mut Vec<Observation>,
     ) -> Result<Outcome, SensorError> {
-        if self.ready.is_empty() {
-            let now = self.clock.boottime();
-            if now < self.next_read {
-                std::thread::park_timeout(self.next_read.since(now).min(wait));
-                return Ok(Outcome::Nothing);
-            }
-            self.next_read = now.saturating_add(PERIOD);
+        if self.pace.is_due(self.clock.as_ref(), wait) {
             self.read();
         }
-        let count = self.ready.len().min(OBSERVATIONS_PER_BATCH);
-        into.extend(self.ready.drain(..count));
-        Ok(if count > 0 { Outcome::Data } else { Outcome::Nothing })
+        Ok(self.pace.hand_over(into))
     }
 }
 

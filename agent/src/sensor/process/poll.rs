@@ -5,7 +5,7 @@
 //! seen is an upper bound of what was missed (threads are in that count, hence no exact loss).
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet},
     ffi::OsStr,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -25,7 +25,8 @@ use cordon_shared::{
 
 use crate::sensor::{
     Exit, Fact, Launch, Observation, Outcome, Position, Sensor, SensorError,
-    outbox::{Known, OBSERVATIONS_PER_BATCH, loss},
+    outbox::{Known, loss},
+    pace::Pace,
     procfs,
 };
 
@@ -52,9 +53,7 @@ pub struct Poll {
     root: PathBuf,
     clock: Arc<dyn Clock>,
     seen: HashMap<u32, Seen>,
-    /// Seen and not yet handed over: at most one read's worth, since none is made before it is empty.
-    ready: VecDeque<Observation>,
-    next_read: Boottime,
+    pace: Pace,
     missed: Missed,
 }
 
@@ -73,8 +72,8 @@ impl Poll {
     pub fn new(root: &Path, clock: Arc<dyn Clock>) -> Self {
         let now = clock.boottime();
         let missed = Missed { since: now, ..Missed::default() };
-        let (seen, ready) = (HashMap::new(), VecDeque::new());
-        Self { root: root.to_owned(), clock, seen, ready, next_read: now, missed }
+        let pace = Pace::new(PERIOD, now);
+        Self { root: root.to_owned(), clock, seen: HashMap::new(), pace, missed }
     }
 
     fn read(&mut self) {
@@ -124,7 +123,7 @@ impl Poll {
             is_running_at_start: is_first,
         };
         let fact = Fact::Launch(Box::new(launch));
-        self.ready.push_back(Observation { at, source: Position::NONE, fact });
+        self.pace.push(Observation { at, source: Position::NONE, fact });
         is_new
     }
 
@@ -147,7 +146,7 @@ impl Poll {
     fn exit(&mut self, process: ProcessKey) {
         let fact = Fact::Exit(Exit { process, ending: Ending::Unknown });
         let at = self.clock.boottime();
-        self.ready.push_back(Observation { at, source: Position::NONE, fact });
+        self.pace.push(Observation { at, source: Position::NONE, fact });
     }
 
     fn count_missed(&mut self, came: u64) {
@@ -164,7 +163,7 @@ impl Poll {
             let known =
                 Known { count: self.missed.count, is_exact: false, from: since, until: now };
             let cause = health::LossCause::ShortLived;
-            self.ready.push_back(loss(health::Sensor::Process, cause, known, Position::NONE));
+            self.pace.push(loss(health::Sensor::Process, cause, known, Position::NONE));
         }
         self.missed = Missed { forks: self.missed.forks, count: 0, since: now };
     }
@@ -187,18 +186,10 @@ impl Sensor for Poll {
         wait: Duration,
         into: &mut Vec<Observation>,
     ) -> Result<Outcome, SensorError> {
-        if self.ready.is_empty() {
-            let now = self.clock.boottime();
-            if now < self.next_read {
-                std::thread::park_timeout(self.next_read.since(now).min(wait));
-                return Ok(Outcome::Nothing);
-            }
-            self.next_read = now.saturating_add(PERIOD);
+        if self.pace.is_due(self.clock.as_ref(), wait) {
             self.read();
         }
-        let count = self.ready.len().min(OBSERVATIONS_PER_BATCH);
-        into.extend(self.ready.drain(..count));
-        Ok(if count > 0 { Outcome::Data } else { Outcome::Nothing })
+        Ok(self.pace.hand_over(into))
     }
 }
 
