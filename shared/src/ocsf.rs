@@ -10,7 +10,7 @@
 //! | file, mount | 1001 File System Activity |
 //! | connection, listen | 4001 Network Activity |
 //! | name look-up | 4003 DNS Activity |
-//! | kernel module, BPF program | 1002 Kernel Extension Activity |
+//! | kernel module, BPF program | 1002 Kernel Extension Activity: both are code that enters the kernel, `cordon_kernel_object` says which |
 //! | login | 3002 Authentication |
 //! | receipt | 7001 Remediation Activity |
 //! | health | 6002 Application Lifecycle, activity Other: it is about the agent, not the host |
@@ -18,18 +18,24 @@
 //! | line of a log | 0 Base Event: what it says is not known |
 //!
 //! Source: schema.ocsf.io. Beside the standard's nested attributes every row has flat `cordon_*`
-//! columns, which searches prune by.
+//! columns, which searches prune by. After a rename `file` is what the file was called and
+//! `file_result` what it is called, as the standard has it; `cordon_file_path` is always the name
+//! that the file has now.
 
 pub mod class;
 pub mod column;
 pub mod json;
 
+mod file;
 mod flat;
-mod object;
+mod network;
 mod other;
+mod process;
+mod row;
 
 use std::fmt::Display;
 
+use self::row::{Row, Uids};
 use crate::{
     arrival::Host,
     event::{Body, Event},
@@ -83,31 +89,47 @@ pub struct Context<'a> {
     pub received: Option<Timestamp>,
 }
 
-/// Tells one event.
+/// Tells one event. For many, a [`Mapper`] does it with less work.
 pub fn map(event: &Event, context: &Context<'_>, sink: &mut dyn Sink) {
-    let class = class::of(&event.body);
-    head(event, &class, context, sink);
-    match &event.body {
-        Body::ProcessLaunch(_)
-        | Body::ProcessExit(_)
-        | Body::CredentialChange(_)
-        | Body::Ptrace(_) => object::process_activity(&event.body, context, sink),
-        Body::FileChange(_) | Body::Mount(_) => object::file_activity(&event.body, context, sink),
-        Body::Connection(_) | Body::Listen(_) | Body::DnsQuery(_) => {
-            other::network(&event.body, context, sink);
+    Mapper::default().map(event, context, sink);
+}
+
+/// Tells events one after the other and remembers which process has which uid: a batch names the
+/// same few processes again and again, and each uid is a digest.
+#[derive(Debug, Default)]
+pub struct Mapper {
+    uids: Uids,
+}
+
+impl Mapper {
+    /// Tells one event.
+    pub fn map(&mut self, event: &Event, context: &Context<'_>, sink: &mut dyn Sink) {
+        self.uids.begin(context.agent, context.boot);
+        let row = &Row { event, context, uids: &self.uids };
+        head(row, &class::of(&event.body), sink);
+        match &event.body {
+            Body::ProcessLaunch(_)
+            | Body::ProcessExit(_)
+            | Body::CredentialChange(_)
+            | Body::Ptrace(_) => process::activity(row, sink),
+            Body::FileChange(_) | Body::Mount(_) => file::activity(row, sink),
+            Body::Connection(_) | Body::Listen(_) | Body::DnsQuery(_) => {
+                network::activity(row, sink);
+            }
+            Body::KernelLoad(_)
+            | Body::LoginSession(_)
+            | Body::LogRecord(_)
+            | Body::Receipt(_)
+            | Body::Health(_)
+            | Body::Loss(_) => other::rest(row, sink),
         }
-        Body::KernelLoad(_)
-        | Body::LoginSession(_)
-        | Body::LogRecord(_)
-        | Body::Receipt(_)
-        | Body::Health(_)
-        | Body::Loss(_) => other::rest(&event.body, context, sink),
+        flat::columns(row, sink);
     }
-    flat::columns(event, context, sink);
 }
 
 /// What every row begins with.
-fn head(event: &Event, class: &class::Class, context: &Context<'_>, sink: &mut dyn Sink) {
+fn head(row: &Row<'_>, class: &class::Class, sink: &mut dyn Sink) {
+    let Row { event, context, .. } = row;
     sink.long("activity_id", class.activity_id);
     sink.text("activity_name", &class.activity_name);
     sink.long("category_uid", class.category_uid());
@@ -127,6 +149,10 @@ fn head(event: &Event, class: &class::Class, context: &Context<'_>, sink: &mut d
     sink.text("vendor_name", &"Cordon");
     sink.text("version", &env!("CARGO_PKG_VERSION"));
     sink.close();
+    if let Body::LogRecord(it) = &event.body {
+        process::told("log_name", &it.source, sink);
+        process::told("log_provider", &it.unit, sink);
+    }
     if let Some(received) = context.received {
         sink.long("logged_time", received.as_ms());
     }

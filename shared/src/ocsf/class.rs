@@ -1,9 +1,9 @@
 //! Which class and activity an event is, and how grave.
 
-use crate::event::{
-    Body, file,
-    login::{self},
-    network,
+use crate::{
+    crypto::signing::SignedBytes,
+    event::{Body, file, login, network, receipt::Verdict},
+    wire,
 };
 
 /// Informational.
@@ -14,6 +14,9 @@ const SEVERITY_MEDIUM: i64 = 3;
 const STATUS_UNKNOWN: i64 = 0;
 const STATUS_SUCCESS: i64 = 1;
 const STATUS_FAILURE: i64 = 2;
+/// Of remediations only.
+const STATUS_PARTIAL: i64 = 4;
+const STATUS_OTHER: i64 = 99;
 
 /// A class of the standard, with the activity of one event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,8 +77,11 @@ pub fn of(body: &Body) -> Class {
         Body::DnsQuery(_) => Class::new(4003, "DNS Activity", 1, "Query"),
         Body::KernelLoad(_) => Class::new(1002, "Kernel Extension Activity", 1, "Load"),
         Body::LoginSession(it) => login_class(it.action),
-        Body::LogRecord(_) => Class::new(0, "Base Event", 99, "Log Record"),
-        Body::Receipt(_) => Class::new(7001, "Remediation Activity", 99, "Receipt"),
+        Body::LogRecord(it) => Class {
+            severity_id: log_severity(it.severity),
+            ..Class::new(0, "Base Event", 99, "Log Record")
+        },
+        Body::Receipt(it) => receipt_class(it),
         Body::Health(_) => Class::new(6002, "Application Lifecycle", 99, "Health"),
         Body::Loss(_) => Class {
             severity_id: SEVERITY_MEDIUM,
@@ -115,5 +121,33 @@ fn login_class(action: login::Action) -> Class {
         login::Action::Open => class(1, "Logon").with_status(STATUS_SUCCESS),
         login::Action::Close => class(2, "Logoff"),
         login::Action::Fail => class(1, "Logon").with_status(STATUS_FAILURE),
+    }
+}
+
+/// Nobody may take `partial` for done, nor a plan for a deed.
+fn receipt_class(signed: &SignedBytes) -> Class {
+    let class = Class::new(7001, "Remediation Activity", 99, "Receipt");
+    let Ok(receipt) = wire::receipt::peek(signed) else { return class };
+    class.with_status(match receipt.verdict {
+        Verdict::Complete => STATUS_SUCCESS,
+        Verdict::Partial => STATUS_PARTIAL,
+        Verdict::Failed | Verdict::Refused | Verdict::Expired => STATUS_FAILURE,
+        Verdict::Unknown => STATUS_UNKNOWN,
+        Verdict::Planned => STATUS_OTHER,
+    })
+}
+
+/// The standard's severity of a line of a log: 0 unknown, 1 informational, 2 low, 3 medium, 4 high,
+/// 5 critical, 6 fatal.
+fn log_severity(severity: Option<u8>) -> i64 {
+    // RFC 5424 section 6.2.1.
+    match severity {
+        Some(0) => 6,
+        Some(1) => 5,
+        Some(2) => 4,
+        Some(3) => 3,
+        Some(4) => 2,
+        Some(5..=7) => 1,
+        Some(_) | None => 0,
     }
 }

@@ -1,12 +1,15 @@
 //! The flat columns that every row ends with.
 
-use super::{Context, Sink, object::told, other::ends};
+use super::{Row, Sink, network::ends, process::told};
 use crate::{
-    event::{Body, Event, process::Process},
+    digest::Sha256,
+    event::{Body, process::Process},
     id::EventSeq,
+    text::Text,
 };
 
-pub(super) fn columns(event: &Event, context: &Context<'_>, sink: &mut dyn Sink) {
+pub(super) fn columns(row: &Row<'_>, sink: &mut dyn Sink) {
+    let Row { event, context, .. } = row;
     sink.text("cordon_agent", &context.agent);
     sink.text("cordon_host", &context.host.id);
     sink.text("cordon_host_name", &context.host.name);
@@ -19,9 +22,13 @@ pub(super) fn columns(event: &Event, context: &Context<'_>, sink: &mut dyn Sink)
     if let Some(received) = context.received {
         sink.long("cordon_received_time", received.as_ms());
     }
+    sink.long("cordon_host_time", event.realtime.as_ms());
     sink.long("cordon_boottime_ns", i64::try_from(event.boottime.as_ns()).unwrap_or(i64::MAX));
     if let Some(process) = subject(&event.body) {
-        subject_columns(process, context, sink);
+        subject_columns(process, row, sink);
+    }
+    if let Some(user) = account(&event.body) {
+        told("cordon_user", user, sink);
     }
     objects(&event.body, sink);
     if let Some(exercise) = event.exercise {
@@ -48,10 +55,10 @@ fn subject(body: &Body) -> Option<&Process> {
     }
 }
 
-fn subject_columns(it: &Process, context: &Context<'_>, sink: &mut dyn Sink) {
-    sink.text("cordon_process_uid", &it.key.uid(context.agent, context.boot));
+fn subject_columns(it: &Process, row: &Row<'_>, sink: &mut dyn Sink) {
+    sink.text("cordon_process_uid", &row.uid(it.key));
     if let Some(parent) = it.parent {
-        sink.text("cordon_parent_uid", &parent.uid(context.agent, context.boot));
+        sink.text("cordon_parent_uid", &row.uid(parent));
     }
     told("cordon_exe_path", &it.exe, sink);
     if let Some(sha256) = it.exe_sha256 {
@@ -60,14 +67,28 @@ fn subject_columns(it: &Process, context: &Context<'_>, sink: &mut dyn Sink) {
     if !it.argv.is_empty() {
         sink.text("cordon_cmd_line", &it.command_line());
     }
-    told("cordon_user", &it.user, sink);
+}
+
+/// The account that an event is about: the one that logs in, else the acting process's.
+fn account(body: &Body) -> Option<&Text> {
+    if let Body::LoginSession(it) = body {
+        return Some(&it.user);
+    }
+    subject(body).map(|it| &it.user)
 }
 
 fn objects(body: &Body, sink: &mut dyn Sink) {
     match body {
-        Body::FileChange(it) => sink.text("cordon_file_path", &it.path),
-        Body::Mount(it) => sink.text("cordon_file_path", &it.target),
-        Body::KernelLoad(it) => told("cordon_file_path", &it.path, sink),
+        Body::FileChange(it) => {
+            told("cordon_file_path", &it.path, sink);
+            told("cordon_file_path_before", &it.path_before, sink);
+            file_digest(it.sha256, sink);
+        }
+        Body::Mount(it) => told("cordon_file_path", &it.target, sink),
+        Body::KernelLoad(it) => {
+            told("cordon_file_path", &it.path, sink);
+            file_digest(it.sha256, sink);
+        }
         Body::Connection(it) => {
             let (source, destination) = ends(it);
             sink.text("cordon_src_ip", &source.ip());
@@ -101,10 +122,19 @@ fn objects(body: &Body, sink: &mut dyn Sink) {
     }
 }
 
+fn file_digest(sha256: Option<Sha256>, sink: &mut dyn Sink) {
+    if let Some(sha256) = sha256 {
+        sink.text("cordon_file_sha256", &sha256);
+    }
+}
+
 fn loss(body: &Body, sink: &mut dyn Sink) {
     let Body::Loss(it) = body else { return };
     sink.text("cordon_loss_cause", &it.cause.as_str());
     sink.text("cordon_loss_lane", &it.lane);
+    if let Some(sensor) = it.sensor {
+        sink.text("cordon_loss_sensor", &sensor.as_str());
+    }
     sink.long("cordon_loss_count", i64::try_from(it.count).unwrap_or(i64::MAX));
     sink.flag("cordon_loss_is_exact", it.is_count_exact);
     if let Some(range) = it.range {
