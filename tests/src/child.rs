@@ -253,6 +253,13 @@ impl Child {
         Ok(())
     }
 
+    /// The same process; when it is started again, then in this way.
+    #[must_use]
+    pub fn starting_again_as(mut self, launch: Launch) -> Self {
+        self.launch = launch;
+        self
+    }
+
     /// `SIGKILL` and a new start.
     ///
     /// # Errors

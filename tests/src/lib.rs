@@ -6,10 +6,14 @@ pub mod child;
 pub mod disk;
 pub mod wait;
 
+pub mod peer;
 pub mod pki;
 pub mod proxy;
 
 pub mod activity;
 pub mod golden;
+pub mod lake;
 pub mod oracle;
 pub mod synth;
+
+pub mod testbed;

@@ -3,10 +3,14 @@
 //! `generated − stored − declared losses = 0`, no event id twice, nothing altered. The oracle knows
 //! markers and ids only, so it cannot be wrong in the same way as what it judges.
 
+mod numbers;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
+
+pub use self::numbers::{Numbered, Numbers, numbers};
 
 /// A row of the lake, as far as the oracle looks at it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,0 +1,8 @@
+//! The whole system, working: real programs, real TLS, real deeds.
+//!
+//! Each test has a collector of its own, and as root each agent a cgroup of its own. A test knows
+//! programs, wire, REST and the lake's files, nothing else.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod enrol;
+mod stream;
