@@ -5,16 +5,18 @@
 //! the road, which ends when nobody holds its handle, after it has sealed and synced all it has.
 
 mod host;
+mod obey;
 pub mod once;
 pub mod print;
 mod sensors;
+pub mod stop;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use cordon_shared::{
     entropy::{Entropy, SystemEntropy},
     error::{Classify, Kind},
-    event::{Body, health::SensorState},
+    event::health::SensorState,
     seglog::RealDisk,
     tasks::Tasks,
     time::{Clock, SystemClock},
@@ -26,14 +28,8 @@ use tracing::info;
 
 use self::sensors::{Sensed, Thread};
 use crate::{
-    config::{Config, Policy},
-    containment::{
-        Answer, Containment, LocalPolicy, Mode, Parts,
-        journal::{Journal, JournalError},
-        keyring::{Store, StoreError},
-        linux::Linux,
-        task,
-    },
+    config::Config,
+    containment::{journal::JournalError, keyring::StoreError, task},
     enrich::{self, Enricher},
     enroll::{
         EnrollError,
@@ -42,7 +38,7 @@ use crate::{
     },
     health,
     road::{self, Road},
-    seal::{Memory, Sealer},
+    seal::Sealer,
     sensor::SensorError,
     session::Session,
     spool::{Settings, Spool, SpoolError},
@@ -142,11 +138,11 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     let road = Thread::start_async("road", road.run())?;
 
     let tasks = Tasks::new();
-    let containment = contain(config, identity, &facts, memory, &clock)?;
+    let containment = obey::containment(config, identity, &facts, memory, &clock)?;
     let (requests, inbox) = mpsc::channel(task::QUEUE_REQUESTS);
     let (answers, answered) = mpsc::channel(ANSWERS_MAX);
     tasks.spawn("containment", task::run(containment, inbox, answers, tasks.stop_signal()));
-    tasks.spawn("receipts", receipts(answered, handle.clone(), requests.clone()));
+    tasks.spawn("receipts", obey::receipts(answered, handle.clone(), requests.clone()));
     let ends = Ends { road: handle, containment: requests };
     connect(config, &tasks, facts, states, ends);
     info!("running");
@@ -193,52 +189,4 @@ fn connect(config: &Config, tasks: &Tasks, facts: HostFacts, states: Vec<SensorS
     };
     tasks.spawn("session", session.run(tasks.stop_signal()));
     tasks.spawn("health", health::run(states, ends.road, tasks.stop_signal()));
-}
-
-/// What obeys commands here.
-fn contain(
-    config: &Config,
-    identity: Identity,
-    facts: &HostFacts,
-    witness: Arc<Memory>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Containment, StartError> {
-    Ok(Containment::new(Parts {
-        agent: identity.record.agent,
-        host_name: facts.host_name.clone(),
-        host_tier: identity.record.host_tier,
-        is_held: identity.record.is_held,
-        boot: facts.boot,
-        receipt_key: identity.receipt_key,
-        policy: LocalPolicy { mode: mode(config.policy), protected: Vec::new() },
-        keyring: Some(Store::open(once::keyring_path(config))?),
-        journal: Journal::open(&config.data_dir.join("journal"), clock.now())?,
-        host: Box::new(Linux),
-        witness,
-        clock: Arc::clone(clock),
-    }))
-}
-
-fn mode(policy: Policy) -> Mode {
-    match policy {
-        Policy::Enforce => Mode::Enforce,
-        Policy::Observe => Mode::Observe,
-    }
-}
-
-/// Receipts join the upper road; containment is told when each is safe. Ends with containment.
-async fn receipts(
-    mut answers: mpsc::Receiver<Answer>,
-    road: road::Handle,
-    containment: mpsc::Sender<task::Request>,
-) {
-    // Weak, or containment's queue would stay open for as long as this task waits for its end.
-    let containment = containment.downgrade();
-    while let Some(Answer { command, event }) = answers.recv().await {
-        let body: Box<Body> = Box::new(event.body);
-        let told = road.query(|reply| road::Request::Own(body, Some(reply))).await;
-        if let (Some(()), Some(containment)) = (told, containment.upgrade()) {
-            drop(containment.send(task::Request::Reported(command)).await);
-        }
-    }
 }

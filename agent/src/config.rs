@@ -5,7 +5,7 @@
 //! environment variable ([`cordon_shared::setting`]), which wins over the file. What the file says
 //! is the host's own policy: nothing that comes over the network changes it.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use cordon_shared::{
     digest::Sha256,
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use crate::sensor::select::Choice;
 
 /// Every key that there is.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "data_dir",
     "collector",
     "enrolment",
@@ -30,6 +30,7 @@ const KEYS: [&str; 14] = [
     "pin",
     "file_paths",
     "policy",
+    "protected",
     "sensors.process",
     "sensors.network",
     "sensors.file",
@@ -45,6 +46,9 @@ const SPOOL_BYTES_MIN: u64 = 1 << 20;
 
 /// Addresses of one kind.
 const ADDRESSES_MAX: usize = 16;
+
+/// Protected executables (chosen: a list that a person still oversees).
+const PROTECTED_MAX: usize = 64;
 
 /// Folders that are watched unless the file says otherwise: what intruders change first.
 const FILE_PATHS: [&str; 6] = ["/etc", "/root", "/home", "/srv", "/var/www", "/usr/local"];
@@ -125,6 +129,8 @@ pub struct Config {
     pub file_paths: Vec<PathBuf>,
     /// What commands may do here.
     pub policy: Policy,
+    /// Executables whose processes no command ever touches; absolute.
+    pub protected: Vec<PathBuf>,
     /// Tier of the process sensor.
     pub process: Choice,
     /// Tier of the network sensor.
@@ -151,6 +157,8 @@ struct Raw {
     pin: Option<bool>,
     file_paths: Option<Vec<PathBuf>>,
     policy: Option<String>,
+    #[serde(default)]
+    protected: Vec<PathBuf>,
     #[serde(default)]
     sensors: RawSensors,
     #[serde(default)]
@@ -245,6 +253,9 @@ fn check(raw: Raw) -> Result<Config, ConfigError> {
         Some("observe") => Policy::Observe,
         Some(_) => return Err(refuse("policy", "`enforce` or `observe`")),
     };
+    if raw.protected.len() > PROTECTED_MAX || !raw.protected.iter().all(|it| is_plain(it)) {
+        return Err(refuse("protected", "at most 64 absolute paths of executables, without `..`"));
+    }
     let log_format = Format::parse(raw.log.format.as_deref().unwrap_or("text"));
     Ok(Config {
         data_dir: raw.data_dir,
@@ -256,12 +267,19 @@ fn check(raw: Raw) -> Result<Config, ConfigError> {
         pin: raw.pin.unwrap_or(true),
         file_paths,
         policy,
+        protected: raw.protected,
         process: choice("sensors.process", raw.sensors.process.as_deref())?,
         network: choice("sensors.network", raw.sensors.network.as_deref())?,
         file: choice("sensors.file", raw.sensors.file.as_deref())?,
         log_format: log_format.ok_or(refuse("log.format", "`text` or `json`"))?,
         log_level: raw.log.level.unwrap_or_else(|| "info".to_owned()),
     })
+}
+
+/// Whether it is the path of a file as the kernel would show it, symbolic links aside.
+fn is_plain(path: &Path) -> bool {
+    let is_up = |it| matches!(it, Component::ParentDir | Component::CurDir);
+    path.is_absolute() && path.file_name().is_some() && !path.components().any(is_up)
 }
 
 fn scope(text: Option<&str>) -> Result<Scope, ConfigError> {

@@ -5,16 +5,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use cordon_agent::{
-    app::{self, once, print},
+    app::{self, once, print, stop},
     cli::{Cli, Command, Configured},
     config::Config,
 };
 use cordon_shared::telemetry;
-use tokio::{
-    runtime::Builder,
-    signal::unix::{SignalKind, signal},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
@@ -35,8 +31,14 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     runtime.block_on(async {
         match &cli.command {
             Command::Enroll(it) => once::enroll(&read(&it.configured)?, &it.token).await?,
-            Command::Run(it) if it.stdout => print::run(&read(&it.configured)?, stop()?).await?,
-            Command::Run(it) => app::run(&read(&it.configured)?, stop()?).await?,
+            Command::Run(it) => {
+                let (config, stop) = (read(&it.configured)?, stop::on_signal()?);
+                if it.stdout {
+                    print::run(&config, stop).await?;
+                } else {
+                    app::run(&config, stop).await?;
+                }
+            }
             Command::Status(it) => once::status(&read(it)?)?,
             Command::Check(it) => once::check(&read(it)?)?,
         }
@@ -48,17 +50,4 @@ fn read(configured: &Configured) -> anyhow::Result<Config> {
     let config = Config::read(&configured.config).context("check the configuration")?;
     telemetry::init(&config.log_level, config.log_format).context("set up the log")?;
     Ok(config)
-}
-
-/// Told when the program is to stop.
-fn stop() -> anyhow::Result<CancellationToken> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = CancellationToken::new();
-    let asked = stop.clone();
-    #[expect(clippy::disallowed_methods, reason = "waits for signals until the process ends")]
-    drop(tokio::spawn(async move {
-        tokio::select! { _ = term.recv() => (), _ = int.recv() => () }
-        asked.cancel();
-    }));
-    Ok(stop)
 }

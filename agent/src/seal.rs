@@ -60,10 +60,11 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Seals into `spool`.
+    /// Seals into `spool`, whose newest batches tell what happened just before.
     #[must_use]
     pub fn new(spool: Spool, agent: AgentId, boot: BootId, clock: Arc<dyn Clock>) -> Self {
         let memory = Arc::new(Memory::default());
+        memory.refill(&spool, memory::Own { agent, boot, now: clock.boottime() });
         let (lanes, owed) = (Default::default(), Vec::new());
         Self { spool, lanes, agent, boot, clock, memory, owed, events_total: 0, batches_total: 0 }
     }

@@ -205,6 +205,15 @@ impl Spool {
             .map_err(|source| SpoolError::Log { lane, source })
     }
 
+    /// The newest batches of a lane that are on disk, acknowledged or not, oldest first: as many as
+    /// hold `events_max` events or less. What cannot be read is left out.
+    ///
+    /// # Errors
+    /// [`SpoolError::Log`] when the disk refuses.
+    pub fn newest(&self, lane: Lane, events_max: usize) -> Result<Vec<Sealed>, SpoolError> {
+        self.lane(lane).newest(events_max).map_err(|source| SpoolError::Log { lane, source })
+    }
+
     /// Everything of the epoch up to and with `seq` is on the collector's disk: it may go (SP-1).
     pub fn ack(&mut self, lane: Lane, epoch: Epoch, seq: EventSeq) {
         self.lane_mut(lane).ack(epoch, seq);

@@ -7,7 +7,7 @@ use cordon_shared::{
     time::{Clock, SystemClock},
 };
 
-use super::{StartError, host, print, sensors::Sensed};
+use super::{StartError, host, obey, print, sensors::Sensed};
 use crate::{
     config::Config,
     enroll::{
@@ -54,6 +54,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
         let (sensor, tier) = (it.sensor.as_str(), it.tier.as_str());
         print::line(&format!("{sensor:<8} {tier:<9} {}", it.reason));
     }
+    obey::describe(config).iter().for_each(|it| print::line(it));
     Ok(())
 }
 
@@ -70,5 +71,6 @@ pub fn status(config: &Config) -> Result<(), StartError> {
     print::line(&format!("held     {}", if record.is_held { "yes" } else { "no" }));
     let validity = enroll::renew::validity(&identity)?;
     print::line(&format!("until    {}", validity.until));
+    obey::describe(config).iter().for_each(|it| print::line(it));
     Ok(())
 }

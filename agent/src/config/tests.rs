@@ -70,6 +70,23 @@ fn words_that_mean_nothing_are_refused() {
 }
 
 #[test]
+fn protected_executables_are_absolute_paths_of_files() {
+    let protected = |text: &str| match Config::parse(text, |_| None) {
+        Ok(it) => format!("{:?}", it.protected),
+        Err(error) => error.to_string(),
+    };
+    let refused = "`protected` must be at most 64 absolute paths of executables, without `..`";
+    assert_eq!(protected("protected = ['/usr/sbin/sshd']"), r#"["/usr/sbin/sshd"]"#);
+    assert_eq!(protected("protected = ['sshd']"), refused);
+    assert_eq!(protected("protected = ['/']"), refused);
+    assert_eq!(protected("protected = ['/usr/sbin/../bin/x']"), refused);
+    assert_eq!(
+        protected("protect = ['/usr/sbin/sshd']"),
+        "line 1: `protect` is not a key; did you mean `protected`?"
+    );
+}
+
+#[test]
 fn a_spool_too_small_for_its_lanes_is_refused() {
     check(
         "spool_bytes_max = 1048575",

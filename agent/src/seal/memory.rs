@@ -1,4 +1,8 @@
 //! The agent's memory of its own recent events, for judging what a command cites.
+//!
+//! A restart refills it from the newest batches in the spool, acknowledged or not: an event that was
+//! sealed just before `kill -9` can still be cited afterwards. What was trimmed meanwhile is
+//! forgotten: a command that cites it is refused, and a person is asked.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -6,14 +10,21 @@ use std::{
 };
 
 use cordon_shared::{
+    batch::Sealed,
     event::{Body, Event},
-    id::{EventId, ProcessKey},
+    id::{AgentId, BootId, EventId, Lane, ProcessKey},
+    limit,
+    time::Boottime,
+};
+use tracing::warn;
+
+use crate::{
+    containment::citation::{Witness, Witnessed},
+    spool::Spool,
 };
 
-use crate::containment::citation::{Witness, Witnessed};
-
-/// Events that are remembered (chosen: a minute, the oldest that may be cited, of a host that
-/// launches and connects a hundred times a second).
+/// Events of a lane that are remembered (chosen: a minute, the oldest that may be cited, of a host
+/// that launches or connects a hundred times a second).
 const EVENTS_MAX: usize = 8_192;
 
 #[derive(Debug, Default)]
@@ -22,16 +33,49 @@ struct Kept {
     events: HashMap<EventId, Witnessed>,
 }
 
-/// The newest launches, connections and file changes with the process that each is about. A restart
-/// forgets them: a command that cites one of them is refused, and a person is asked.
+/// The newest launches, connections and file changes with the process that each is about. Each lane
+/// has its own, so that a flood of files pushes no launch out.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<Kept>);
+pub struct Memory(Mutex<[Kept; 3]>);
+
+/// Whose events, of which boot, and what the time is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own {
+    pub(super) agent: AgentId,
+    pub(super) boot: BootId,
+    pub(super) now: Boottime,
+}
 
 impl Memory {
+    /// Remembers what the spool's newest batches hold, as far as it may still be cited.
+    pub(super) fn refill(&self, spool: &Spool, own: Own) {
+        for lane in Lane::ALL {
+            match spool.newest(lane, EVENTS_MAX) {
+                Ok(batches) => batches.iter().for_each(|it| self.recall(it, own)),
+                Err(error) => warn!("failed to read what happened before the start: {error}"),
+            }
+        }
+    }
+
+    fn recall(&self, batch: &Sealed, own: Own) {
+        // What does not open is told of when it is leased.
+        let Ok(contents) = batch.open() else { return };
+        if contents.origin.boot != own.boot {
+            return;
+        }
+        for (index, event) in contents.events.iter().enumerate() {
+            let is_recent = own.now.since(event.boottime) <= limit::CITATION_AGE_MAX;
+            if let (true, Some(id)) = (is_recent, batch.header().event_id(own.agent, index)) {
+                self.remember(id, event);
+            }
+        }
+    }
+
     /// Keeps an event that is about a process.
     pub fn remember(&self, id: EventId, event: &Event) {
         let Some(process) = subject(&event.body) else { return };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = &mut lanes[id.lane.index()];
         if kept.order.len() >= EVENTS_MAX
             && let Some(oldest) = kept.order.pop_front()
         {
@@ -44,8 +88,8 @@ impl Memory {
 
 impl Witness for Memory {
     fn event(&self, event: EventId) -> Option<Witnessed> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.events.get(&event).copied()
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes[event.lane.index()].events.get(&event).copied()
     }
 }
 
@@ -70,38 +114,4 @@ fn subject(body: &Body) -> Option<ProcessKey> {
 }
 
 #[cfg(test)]
-mod tests {
-    use cordon_shared::{
-        id::{Epoch, EventId, EventSeq, Lane},
-        test_support::{agent, samples},
-    };
-
-    use super::{EVENTS_MAX, Memory};
-    use crate::containment::citation::Witness as _;
-
-    fn id(seq: usize) -> EventId {
-        let epoch = Epoch::from_u64(1).expect("not zero");
-        let seq = EventSeq::from_u64(seq as u64 + 1).expect("at least 1");
-        EventId { agent: agent(), epoch, lane: Lane::Critical, seq }
-    }
-
-    #[test]
-    fn a_launch_is_remembered_until_newer_ones_push_it_out() {
-        let launch = samples().remove(0);
-        let memory = Memory::default();
-        for seq in 0..=EVENTS_MAX {
-            memory.remember(id(seq), &launch);
-        }
-        assert_eq!(memory.event(id(0)), None);
-        let newest = memory.event(id(EVENTS_MAX)).expect("it is the newest");
-        assert_eq!((newest.process.pid, newest.boottime), (4711, launch.boottime));
-    }
-
-    #[test]
-    fn what_is_about_no_process_is_not_remembered() {
-        let memory = Memory::default();
-        let health = samples().into_iter().find(|it| it.body.name() == "health");
-        memory.remember(id(0), &health.expect("there is a sample of every kind"));
-        assert_eq!(memory.event(id(0)), None);
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! One lane of the spool: append, lease, acknowledge, shed, over one segment log.
 
+mod back;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     path::Path,
@@ -101,7 +103,7 @@ impl LaneSpool {
             bytes_max,
             is_failing: false,
         };
-        it.resume = it.newest_source()?;
+        it.resume = back::newest_source(&it.writer.log())?;
         it.know_epochs()?;
         Ok(it)
     }
@@ -300,24 +302,8 @@ impl LaneSpool {
         Shed { lane: self.lane, cause: LossCause::Corrupt, range: None, count }
     }
 
-    /// Where the source stood after the newest batch that says so: the newest segments are read
-    /// until one does.
-    fn newest_source(&self) -> Result<Option<Source>, SeglogError> {
-        let log = self.writer.log();
-        for segment in log.segments().iter().rev() {
-            let mut reader = log.reader(segment.first);
-            let mut newest = None;
-            while reader.position() < segment.until {
-                let Some(entry) = reader.next_entry()? else { break };
-                let Entry::Record(record) = entry else { continue };
-                let source = Header::parse(&record.payload).map(|it| it.source());
-                newest = source.ok().filter(|it| *it != Source::default()).or(newest);
-            }
-            if newest.is_some() {
-                return Ok(newest);
-            }
-        }
-        Ok(None)
+    pub(super) fn newest(&self, events_max: usize) -> Result<Vec<Sealed>, SeglogError> {
+        back::newest(&self.writer.log(), events_max)
     }
 
     /// The epochs that are still held.

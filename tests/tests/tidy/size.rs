@@ -36,7 +36,6 @@ fn is_source(path: &str) -> bool {
 
 /// Files that are longer than they should be, at their present length: they may only shrink.
 const LATE: &[(&str, usize)] = &[
-    ("agent/src/main.rs", 64),
     ("collector/src/app.rs", 299),
     ("collector/src/ingest/journal.rs", 444),
     ("collector/src/main.rs", 90),

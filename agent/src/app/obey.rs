@@ -1,0 +1,121 @@
+//! What obeys commands here: containment, made from the host's own policy, and where receipts go.
+
+use std::{fs, path::Path, sync::Arc};
+
+use cordon_shared::{event::Body, text::Text, time::Clock, wire::session::HostFacts};
+use tokio::sync::mpsc;
+
+use super::{StartError, once};
+use crate::{
+    config::{Config, Policy},
+    containment::{
+        Answer, Containment, LocalPolicy, Mode, Parts, journal::Journal, keyring::Store,
+        linux::Linux, task,
+    },
+    enroll::identity::Identity,
+    road,
+    seal::Memory,
+};
+
+/// Builds it.
+pub(super) fn containment(
+    config: &Config,
+    identity: Identity,
+    facts: &HostFacts,
+    witness: Arc<Memory>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Containment, StartError> {
+    Ok(Containment::new(Parts {
+        agent: identity.record.agent,
+        host_name: facts.host_name.clone(),
+        host_tier: identity.record.host_tier,
+        is_held: identity.record.is_held,
+        boot: facts.boot,
+        receipt_key: identity.receipt_key,
+        policy: policy(config),
+        keyring: Some(Store::open(once::keyring_path(config))?),
+        journal: Journal::open(&config.data_dir.join("journal"), clock.now())?,
+        host: Box::new(Linux),
+        witness,
+        clock: Arc::clone(clock),
+    }))
+}
+
+/// The local policy. A protected path that leads through symbolic links protects what lies at its
+/// end too: that is what the kernel shows of a process.
+fn policy(config: &Config) -> LocalPolicy {
+    let mode = match config.policy {
+        Policy::Enforce => Mode::Enforce,
+        Policy::Observe => Mode::Observe,
+    };
+    let text = |it: &Path| Text::from(it.as_os_str().as_encoded_bytes());
+    let typed = config.protected.iter().map(|it| text(it));
+    let resolved = config.protected.iter().filter_map(|it| fs::canonicalize(it).ok());
+    LocalPolicy { mode, protected: typed.chain(resolved.map(|it| text(&it))).collect() }
+}
+
+/// The local policy, for people: a line for what commands may do, and one for each protected
+/// executable.
+pub(super) fn describe(config: &Config) -> Vec<String> {
+    let mode = match config.policy {
+        Policy::Enforce => "enforce",
+        Policy::Observe => "observe: commands are planned and reported, nothing is done",
+    };
+    let mut lines = vec![format!("policy   {mode}")];
+    for path in &config.protected {
+        let shown = path.display();
+        lines.push(match fs::canonicalize(path) {
+            Ok(end) if end == *path => format!("never    {shown}"),
+            Ok(end) => format!("never    {shown} (which is {})", end.display()),
+            Err(_) => format!("never    {shown} (not there now)"),
+        });
+    }
+    lines
+}
+
+/// Receipts join the upper road; containment is told when each is safe. Ends with containment.
+pub(super) async fn receipts(
+    mut answers: mpsc::Receiver<Answer>,
+    road: road::Handle,
+    containment: mpsc::Sender<task::Request>,
+) {
+    // Weak, or containment's queue would stay open for as long as this task waits for its end.
+    let containment = containment.downgrade();
+    while let Some(Answer { command, event }) = answers.recv().await {
+        let body: Box<Body> = Box::new(event.body);
+        let told = road.query(|reply| road::Request::Own(body, Some(reply))).await;
+        if let (Some(()), Some(containment)) = (told, containment.upgrade()) {
+            drop(containment.send(task::Request::Reported(command)).await);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::{describe, policy};
+    use crate::config::Config;
+
+    #[test]
+    fn a_protected_path_through_a_link_protects_what_the_kernel_shows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().canonicalize().expect("it is there");
+        let (file, link) = (folder.join("sshd"), folder.join("link"));
+        cordon_shared::durable::write(&file, b"", 0o700).expect("writes");
+        symlink(&file, &link).expect("links");
+        let text = format!("protected = ['{}', '/nowhere/x']", link.display());
+        let config = Config::parse(&text, |_| None).expect("good");
+        let protected: Vec<_> = policy(&config).protected.iter().map(ToString::to_string).collect();
+        let (file, link) = (file.display(), link.display());
+        assert_eq!(protected, [link.to_string(), "/nowhere/x".to_owned(), file.to_string()]);
+        assert_eq!(
+            describe(&config),
+            [
+                "policy   enforce".to_owned(),
+                format!("never    {link} (which is {file})"),
+                "never    /nowhere/x (not there now)".to_owned(),
+            ]
+        );
+    }
+}
