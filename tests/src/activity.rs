@@ -7,11 +7,13 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::Context;
+use cordon_shared::digest::Sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     binary::Program,
     child::{Child, Launch},
+    oracle::Generated,
 };
 
 /// What a doer has done, as it prints it.
@@ -30,7 +32,23 @@ impl Done {
     pub fn markers(&self) -> impl Iterator<Item = String> {
         (0..self.count).map(|index| format!("{}-{index}", self.marker))
     }
+
+    /// What the lake must hold of launches: each marker, with arguments and the executable's digest.
+    ///
+    /// # Errors
+    /// When the executable cannot be read.
+    pub fn launches(&self) -> anyhow::Result<Generated> {
+        let sha256 = Sha256::of(&std::fs::read(LAUNCHED).context("read what is launched")?);
+        let of = |marker: String| {
+            let payload = format!("{LAUNCHED} {marker}|{sha256}");
+            (marker, payload)
+        };
+        Ok(self.markers().map(of).collect())
+    }
 }
+
+/// What [`Deed::Launch`] launches.
+pub const LAUNCHED: &str = "/bin/true";
 
 /// A kind of deed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -286,6 +286,18 @@ impl Child {
         cpu_ns(self.pid())
     }
 
+    /// The most memory that it has had, in bytes (proc(5), `VmHWM`).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn memory_bytes_peak(&self) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.context("ask after memory")?;
+        let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|it| it.trim().strip_suffix(" kB")).context("a peak of memory")?;
+        Ok(kib.trim().parse::<u64>().context("read a peak of memory")? << 10)
+    }
+
     fn log_end(&self) -> String {
         let log = self.log().unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
@@ -313,6 +325,22 @@ pub fn cpu_ns(pid: u32) -> anyhow::Result<u64> {
         sum += text.split(' ').next().and_then(|it| it.parse::<u64>().ok()).unwrap_or(0);
     }
     Ok(sum)
+}
+
+/// CPU time of each thread of a process by the thread's name, in nanoseconds.
+///
+/// # Errors
+/// As [`cpu_ns`].
+pub fn cpu_ns_by_thread(pid: u32) -> anyhow::Result<Vec<(String, u64)>> {
+    let mut threads = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).context("list threads")? {
+        let folder = task?.path();
+        let read = |name| fs::read_to_string(folder.join(name));
+        let (Ok(name), Ok(text)) = (read("comm"), read("schedstat")) else { continue };
+        let ns = text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+        threads.push((name.trim().to_owned(), ns));
+    }
+    Ok(threads)
 }
 
 fn ended(

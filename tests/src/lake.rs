@@ -113,6 +113,19 @@ impl Rows {
         self.0.iter().filter(|it| it.kind == "process_launch").filter_map(of).collect()
     }
 
+    /// Fails unless every launch of `generated` is here once and whole, and nothing is missing in
+    /// any agent's numbers, nor declared lost in the critical lane.
+    ///
+    /// # Errors
+    /// What is wrong, as text.
+    pub fn must_conserve(&self, generated: &Generated) -> anyhow::Result<()> {
+        let declared = self.declared("critical");
+        oracle::judge(generated, &self.marked(generated), 0).must_hold()?;
+        self.numbers().must_hold()?;
+        ensure!(declared == 0, "{declared} declared lost in the critical lane");
+        Ok(())
+    }
+
     /// The launch with this marker.
     ///
     /// # Errors
@@ -183,6 +196,28 @@ fn stem(marker: &str) -> Option<&str> {
 /// A file that cannot be read, or that is no Parquet.
 pub fn read(lake: &Path) -> anyhow::Result<Rows> {
     View::new(lake).rows()
+}
+
+/// How many rows the files say that they have.
+///
+/// # Errors
+/// As [`read`].
+pub fn count(lake: &Path) -> anyhow::Result<u64> {
+    let mut rows = 0;
+    for path in files(lake)? {
+        let reader = SerializedFileReader::new(File::open(&path).context("open")?)?;
+        rows += u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
+    }
+    Ok(rows)
+}
+
+/// How many bytes the files have.
+///
+/// # Errors
+/// As [`read`].
+pub fn bytes(lake: &Path) -> anyhow::Result<u64> {
+    let sizes = files(lake)?.into_iter().map(|it| fs::metadata(it).map(|it| it.len()));
+    sizes.sum::<Result<u64, _>>().context("measure the lake")
 }
 
 /// A lake that is looked at again and again: each file is read once.

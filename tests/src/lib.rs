@@ -17,3 +17,6 @@ pub mod oracle;
 pub mod synth;
 
 pub mod testbed;
+
+pub mod histogram;
+pub mod load;

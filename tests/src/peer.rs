@@ -6,7 +6,12 @@
 
 mod raw;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -31,7 +36,7 @@ use cordon_shared::{
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
-use tokio::{net::TcpStream, sync::mpsc};
+use tokio::{net::TcpSocket, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Streaming,
@@ -59,6 +64,7 @@ pub struct Peer {
     /// Its boot.
     pub boot: BootId,
     sessions: SocketAddr,
+    source: Option<IpAddr>,
 }
 
 impl Peer {
@@ -67,11 +73,23 @@ impl Peer {
     /// # Errors
     /// What the collector said.
     pub async fn enrol(token: &str, sessions: SocketAddr) -> anyhow::Result<Self> {
+        Self::enrol_from(token, sessions, None).await
+    }
+
+    /// The same, from an address of the peer's own.
+    ///
+    /// # Errors
+    /// As [`Peer::enrol`].
+    pub async fn enrol_from(
+        token: &str,
+        sessions: SocketAddr,
+        source: Option<IpAddr>,
+    ) -> anyhow::Result<Self> {
         let token = Token::parse(token).context("read a token")?;
         let address = token.addresses.first().context("a token has an address")?;
         let address: SocketAddr = address.parse().context("read a token's address")?;
         let config = tls::enrolment_client(token.authority, Arc::new(SystemClock))?;
-        let mut client = EnrolmentClient::new(connect(address, config).await?);
+        let mut client = EnrolmentClient::new(connect(address, source, config).await?);
         let (key, receipt) = (TlsKey::random()?, SigningKey::random(&SystemEntropy));
         let boot = BootId(*uuid::Uuid::now_v7().as_bytes());
         let request = request(&token, &key, &receipt, boot)?;
@@ -84,6 +102,7 @@ impl Peer {
             authorities: reply.authorities.iter().map(der).collect(),
             boot,
             sessions,
+            source,
         })
     }
 
@@ -98,8 +117,9 @@ impl Peer {
     /// # Errors
     /// How it ended instead.
     pub async fn session(&self) -> anyhow::Result<(Link, v1::Welcome)> {
-        let mut client = SessionClient::new(connect(self.sessions, self.tls()?).await?)
-            .max_encoding_message_size(256 << 20);
+        let mut client =
+            SessionClient::new(connect(self.sessions, self.source, self.tls()?).await?)
+                .max_encoding_message_size(256 << 20);
         let (up, messages) = mpsc::channel(UP_MAX);
         up.send(message(Up::Hello(hello(self.boot)))).await.context("queue a hello")?;
         let down = client.stream(ReceiverStream::new(messages)).await?.into_inner();
@@ -114,20 +134,28 @@ impl Peer {
     /// # Errors
     /// How it ended instead.
     pub async fn raw(&self) -> anyhow::Result<Raw> {
-        let channel = connect(self.sessions, self.tls()?).await?;
+        let channel = connect(self.sessions, self.source, self.tls()?).await?;
         Raw::open(channel, &message(Up::Hello(hello(self.boot)))).await
     }
 }
 
-/// A TLS connection as a gRPC channel.
+/// A TLS connection as a gRPC channel, from `source` where one is given.
 ///
 /// # Errors
 /// Who did not answer, or was not trusted.
-pub async fn connect(address: SocketAddr, config: Arc<ClientConfig>) -> anyhow::Result<Channel> {
+pub async fn connect(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    config: Arc<ClientConfig>,
+) -> anyhow::Result<Channel> {
     let connector = tower::service_fn(move |_| {
         let config = Arc::clone(&config);
         async move {
-            let tcp = TcpStream::connect(address).await?;
+            let socket = TcpSocket::new_v4()?;
+            if let Some(source) = source {
+                socket.bind((source, 0).into())?;
+            }
+            let tcp = socket.connect(address).await?;
             tcp.set_nodelay(true)?;
             let tls = tokio_rustls::TlsConnector::from(config);
             Ok::<_, io::Error>(TokioIo::new(tls.connect(tls::collector_name(), tcp).await?))

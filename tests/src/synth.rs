@@ -23,6 +23,7 @@ pub struct Stream {
     next: EventSeq,
     origin: Origin,
     sample: Event,
+    random: Random,
     argument_bytes: usize,
 }
 
@@ -38,7 +39,8 @@ impl Stream {
         let is_launch = |it: &&Event| matches!(it.body, Body::ProcessLaunch(_));
         let sample = samples.iter().find(is_launch).expect("the samples hold a launch").clone();
         let marker = marker.to_owned();
-        Self { marker, epoch, next: EventSeq::FIRST, origin, sample, argument_bytes }
+        let random = Random::new(epoch.as_u64());
+        Self { marker, epoch, next: EventSeq::FIRST, origin, sample, random, argument_bytes }
     }
 
     /// The marker of the event with this number.
@@ -72,14 +74,15 @@ impl Stream {
             process.key.pid = 2 + u32::try_from(seq.as_u64() % 4_000_000).unwrap_or(0);
             process.key.start_ticks = seq.as_u64();
             // Differs from event to event, as real arguments do, or compression flatters the load.
-            let noise = Random::new(seq.as_u64()).text(0);
-            let filler =
-                format!("{:0width$x}", seq.as_u64() ^ 0x5bd1_e995, width = self.argument_bytes);
+            let mut filler = String::with_capacity(self.argument_bytes + 16);
+            while filler.len() < self.argument_bytes {
+                filler.push_str(&format!("{:016x}", self.random.below(u64::MAX)));
+            }
+            filler.truncate(self.argument_bytes);
             process.argv = vec![
                 Text::from_static("/bin/true"),
                 Text::from(self.marker(seq).as_str()),
                 Text::from(filler.as_str()),
-                noise,
             ];
         }
         event

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::Parser;
 use cordon_shared::time::{Clock, SystemClock};
-use cordon_tests::activity::{Deed, Done};
+use cordon_tests::activity::{Deed, Done, LAUNCHED};
 
 #[derive(Parser)]
 struct Args {
@@ -54,7 +54,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     for index in 0..args.count {
         let marker = format!("{}-{index}", args.marker);
         match args.deed {
-            Deed::Launch => launch("/bin/true", &[&marker])?,
+            Deed::Launch => launch(LAUNCHED, &[&marker])?,
             Deed::File => churn(&args.folder, &marker)?,
             Deed::Connect => connect(&listener)?,
             Deed::SocketShell => socket_shell(&listener, &marker)?,

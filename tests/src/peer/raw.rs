@@ -41,13 +41,18 @@ impl Raw {
     }
 
     /// Hears until the stream ends, and says how it did.
-    pub async fn end(&mut self) -> String {
-        loop {
-            match self.hear().await {
-                Ok(_) => (),
-                Err(end) => return end,
+    ///
+    /// # Errors
+    /// When it goes on for 20 s.
+    pub async fn end(&mut self) -> anyhow::Result<String> {
+        let ending = async {
+            loop {
+                if let Err(end) = self.hear().await {
+                    return end;
+                }
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, ending).await.context("the stream goes on")
     }
 
     async fn hear(&mut self) -> Result<Bytes, String> {

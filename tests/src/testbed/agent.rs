@@ -42,6 +42,8 @@ pub struct Plan {
     pub spool_bytes_max: u64,
     /// Folders whose files are watched; without any it watches no files.
     pub file_paths: Vec<PathBuf>,
+    /// Tier of its process sensor, as the configuration names it.
+    pub process_tier: &'static str,
     /// Whether it looks at connections.
     pub has_network: bool,
     /// More of its configuration, TOML; before the first table.
@@ -59,6 +61,7 @@ impl Plan {
             enrolment: addresses.enrolment,
             spool_bytes_max: 64 << 20,
             file_paths: Vec::new(),
+            process_tier: "auto",
             has_network: false,
             more: String::new(),
         }
@@ -72,13 +75,14 @@ impl Plan {
         format!(
             "data_dir = {}\ncollector = [\"{}\"]\nenrolment = [\"{}\"]\nscope = \"{scope}\"\n\
              spool_bytes_max = {}\nfile_paths = [{}]\n{}\n\
-             [sensors]\nprocess = \"auto\"\nnetwork = \"{}\"\nfile = \"{}\"\n",
+             [sensors]\nprocess = \"{}\"\nnetwork = \"{}\"\nfile = \"{}\"\n",
             quoted(&self.data),
             self.sessions,
             self.enrolment,
             self.spool_bytes_max,
             paths.join(", "),
             self.more,
+            self.process_tier,
             tier(self.has_network),
             tier(!self.file_paths.is_empty()),
         )
