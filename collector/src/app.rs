@@ -5,24 +5,29 @@
 //! sessions first (what is under way is answered), then the journal, then those that read it, then
 //! the store.
 
+mod address;
 mod desk;
+mod error;
 mod upkeep;
 
-use std::{io, net::SocketAddr, sync::Arc, thread::JoinHandle};
+use std::{sync::Arc, thread::JoinHandle};
 
 use arc_swap::ArcSwap;
 use cordon_shared::{
-    crypto::tls::{self, TlsError},
-    durable,
+    crypto::tls,
     entropy::{Entropy, SystemEntropy},
-    error::{Classify, Kind},
-    seglog::{RealDisk, SeglogError},
+    seglog::RealDisk,
     time::{Clock, SystemClock},
 };
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
+pub use self::{address::Addresses, error::StartError};
+use self::{
+    address::{announce, reachable},
+    error::system,
+};
 use crate::{
     config::Config,
     gateway::{
@@ -34,7 +39,7 @@ use crate::{
         seen::Seen,
         session::{Ground, Sessions},
     },
-    guard::{self, GuardError},
+    guard,
     ingest::{
         Ingest,
         fanout::Fanout,
@@ -43,70 +48,9 @@ use crate::{
     layout::Layout,
     listen::{Listener, Rule},
     notice::Board,
-    pki::{
-        authority::{Authority, AuthorityError},
-        issue::{IssueError, Issuing},
-        revoke::Revocations,
-    },
-    store::{Store, StoreError},
+    pki::{authority::Authority, issue::Issuing, revoke::Revocations},
+    store::Store,
 };
-
-/// The collector did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A key lies where it must not.
-    #[error(transparent)]
-    Guard(#[from] GuardError),
-    /// The authority.
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    /// The issuer.
-    #[error(transparent)]
-    Issue(#[from] IssueError),
-    /// TLS.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The state database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] SeglogError),
-    /// The system.
-    #[error("failed to {doing}")]
-    System {
-        /// What was being done.
-        doing: &'static str,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl Classify for StartError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Guard(error) => error.kind(),
-            Self::Authority(error) => error.kind(),
-            Self::Issue(error) => error.kind(),
-            Self::Tls(error) => error.kind(),
-            Self::Store(error) => error.kind(),
-            Self::Journal(error) => error.kind(),
-            Self::System { .. } => Kind::Unavailable,
-        }
-    }
-}
-
-/// The addresses that the listeners got.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Addresses {
-    /// Agents.
-    pub sessions: SocketAddr,
-    /// Enrolment and renewal.
-    pub enrolment: SocketAddr,
-    /// Responders.
-    pub api: SocketAddr,
-}
 
 /// A collector that is ready to run.
 #[derive(Debug)]
@@ -274,26 +218,4 @@ async fn join(thread: JoinHandle<()>) {
     if !matches!(joined, Ok(Ok(()))) {
         error!("a thread ended badly");
     }
-}
-
-/// Tells others, and those who started us, where we listen.
-fn announce(layout: &Layout, addresses: Addresses) -> io::Result<()> {
-    let text = serde_json::to_string(&addresses).map_err(io::Error::other)?;
-    durable::write(&layout.addresses(), text.as_bytes(), durable::MODE_PUBLIC)
-}
-
-/// Where hosts enrol: every name of the collector that is not this machine's alone, or, when there is
-/// none, the address itself.
-fn reachable(names: &[String], address: SocketAddr) -> Vec<String> {
-    let is_local = |it: &str| matches!(it, "localhost" | "127.0.0.1" | "::1");
-    if address.ip().is_loopback() {
-        return vec![address.to_string()];
-    }
-    let bracketed = |it: &String| if it.contains(':') { format!("[{it}]") } else { it.clone() };
-    let far = names.iter().filter(|it| !is_local(it)).map(bracketed);
-    far.map(|it| format!("{it}:{}", address.port())).collect()
-}
-
-fn system(doing: &'static str) -> impl Fn(io::Error) -> StartError {
-    move |source| StartError::System { doing, source }
 }

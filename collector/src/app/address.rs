@@ -1,0 +1,36 @@
+//! Where the collector listens, and how others learn it.
+
+use std::{io, net::SocketAddr};
+
+use cordon_shared::durable;
+
+use crate::layout::Layout;
+
+/// The addresses that the listeners got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Addresses {
+    /// Agents.
+    pub sessions: SocketAddr,
+    /// Enrolment and renewal.
+    pub enrolment: SocketAddr,
+    /// Responders.
+    pub api: SocketAddr,
+}
+
+/// Tells others, and those who started us, where we listen.
+pub(super) fn announce(layout: &Layout, addresses: Addresses) -> io::Result<()> {
+    let text = serde_json::to_string(&addresses).map_err(io::Error::other)?;
+    durable::write(&layout.addresses(), text.as_bytes(), durable::MODE_PUBLIC)
+}
+
+/// Where hosts enrol: every name of the collector that is not this machine's alone, or, when there is
+/// none, the address itself.
+pub(super) fn reachable(names: &[String], address: SocketAddr) -> Vec<String> {
+    let is_local = |it: &str| matches!(it, "localhost" | "127.0.0.1" | "::1");
+    if address.ip().is_loopback() {
+        return vec![address.to_string()];
+    }
+    let bracketed = |it: &String| if it.contains(':') { format!("[{it}]") } else { it.clone() };
+    let far = names.iter().filter(|it| !is_local(it)).map(bracketed);
+    far.map(|it| format!("{it}:{}", address.port())).collect()
+}

@@ -1,0 +1,66 @@
+//! Why a collector did not start.
+
+use std::io;
+
+use cordon_shared::{
+    crypto::tls::TlsError,
+    error::{Classify, Kind},
+    seglog::SeglogError,
+};
+
+use crate::{
+    guard::GuardError,
+    pki::{authority::AuthorityError, issue::IssueError},
+    store::StoreError,
+};
+
+/// The collector did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A key lies where it must not.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The authority.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// The issuer.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The state database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] SeglogError),
+    /// The system.
+    #[error("failed to {doing}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Classify for StartError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Guard(error) => error.kind(),
+            Self::Authority(error) => error.kind(),
+            Self::Issue(error) => error.kind(),
+            Self::Tls(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Journal(error) => error.kind(),
+            Self::System { .. } => Kind::Unavailable,
+        }
+    }
+}
+
+/// Names what was being done when the system refused.
+pub(super) fn system(doing: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |source| StartError::System { doing, source }
+}
