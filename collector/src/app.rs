@@ -8,6 +8,7 @@
 mod address;
 mod desk;
 mod error;
+mod filing;
 mod upkeep;
 
 use std::{sync::Arc, thread::JoinHandle};
@@ -16,7 +17,6 @@ use arc_swap::ArcSwap;
 use cordon_shared::{
     crypto::tls,
     entropy::{Entropy, SystemEntropy},
-    seglog::RealDisk,
     time::{Clock, SystemClock},
 };
 use tokio::sync::watch;
@@ -40,11 +40,8 @@ use crate::{
         session::{Ground, Sessions},
     },
     guard,
-    ingest::{
-        Ingest,
-        fanout::Fanout,
-        journal::{Journal, Opening},
-    },
+    ingest::{Ingest, fanout::Fanout, journal::Journal},
+    lake::filer::Filer,
     layout::Layout,
     listen::{Listener, Rule},
     notice::Board,
@@ -59,6 +56,7 @@ pub struct App {
     journal: Journal,
     ingest: Ingest,
     fanout: Arc<Fanout>,
+    filer: Filer,
     sessions: Listener,
     enrolment: Listener,
     desk: desk::Desk,
@@ -101,14 +99,10 @@ impl App {
             enrolment: enrolment.address().map_err(&bind)?,
             api: api.address().map_err(&bind)?,
         };
-        let opening = Opening {
-            disk: Arc::new(RealDisk),
-            dir: &layout.journal(),
-            consumers: &[],
-            clock: Arc::clone(&clock),
-            entropy: &*entropy,
-        };
-        let (journal, ingest, fanout) = Journal::open(opening)?;
+        let lake = filing::open(&layout, config.collector, (Arc::clone(&clock), &*entropy))?;
+        let both = (Arc::clone(&clock), &*entropy);
+        let (journal, ingest, fanout) = filing::journal(&layout, &lake, both)?;
+        let filer = filing::filer(&lake, &fanout, Arc::clone(&clock));
         upkeep::load_hosts(&store, ingest.hosts()).await?;
         let (keyring, keyring_seen) = watch::channel(Current::load(&store).await?);
         let revocations = Revocations::load(&store).await?;
@@ -134,6 +128,7 @@ impl App {
             journal,
             ingest,
             fanout,
+            filer,
             sessions,
             enrolment,
             desk,
@@ -161,6 +156,7 @@ impl App {
         let tasks = TaskTracker::new();
         let background = CancellationToken::new();
         let journal = self.journal.start().map_err(system("start the journal's thread"))?;
+        let filer = self.filer.start().map_err(system("start the filer's thread"))?;
         let ground = Arc::new(Ground {
             ingest: self.ingest,
             store: self.store.clone(),
@@ -206,6 +202,7 @@ impl App {
         tasks.close();
         tasks.wait().await;
         join(journal).await;
+        join(filer).await;
         drop(self.fanout);
         self.store.close().await;
         Ok(())

@@ -21,6 +21,8 @@ pub mod gateway;
 
 pub mod ingest;
 
+pub mod lake;
+
 pub mod detect;
 
 pub mod response;

@@ -43,6 +43,18 @@ pub enum Count {
     Concerns,
     /// Records that the store did not take.
     StoreFailures,
+    /// Rows that are in the lake now.
+    LakeRows,
+    /// Files that brought them.
+    LakeFiles,
+    /// Bytes of those files.
+    LakeBytes,
+    /// Commits of the lake that failed and were tried again.
+    LakeFailures,
+    /// Journal records that were lost before the lake had them.
+    LakeGaps,
+    /// Files that the lake's catalog names and that are gone.
+    LakeMissing,
 }
 
 impl Count {
@@ -67,6 +79,12 @@ impl Count {
             Self::RateLimited => "cordon_gateway_rate_limited_total",
             Self::Concerns => "cordon_gateway_concerns_total",
             Self::StoreFailures => "cordon_gateway_store_failures_total",
+            Self::LakeRows => "cordon_lake_rows_total",
+            Self::LakeFiles => "cordon_lake_files_total",
+            Self::LakeBytes => "cordon_lake_bytes_total",
+            Self::LakeFailures => "cordon_lake_failures_total",
+            Self::LakeGaps => "cordon_lake_gap_records_total",
+            Self::LakeMissing => "cordon_lake_missing_files_total",
         }
     }
 
@@ -140,6 +158,10 @@ pub enum Time {
     Ack,
     /// Checking one batch.
     Validate,
+    /// Filing what was gathered.
+    LakeCommit,
+    /// From the reception of a batch to its rows in the lake.
+    LakeLag,
 }
 
 impl Time {
@@ -150,6 +172,8 @@ impl Time {
             Self::JournalSync => "cordon_journal_sync_seconds",
             Self::Ack => "cordon_ingest_ack_seconds",
             Self::Validate => "cordon_ingest_validate_seconds",
+            Self::LakeCommit => "cordon_lake_commit_seconds",
+            Self::LakeLag => "cordon_lake_lag_seconds",
         }
     }
 

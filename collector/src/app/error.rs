@@ -10,6 +10,7 @@ use cordon_shared::{
 
 use crate::{
     guard::GuardError,
+    lake::LakeError,
     pki::{authority::AuthorityError, issue::IssueError},
     store::StoreError,
 };
@@ -35,6 +36,9 @@ pub enum StartError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] SeglogError),
+    /// The lake.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
     /// The system.
     #[error("failed to {doing}")]
     System {
@@ -55,6 +59,7 @@ impl Classify for StartError {
             Self::Tls(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Journal(error) => error.kind(),
+            Self::Lake(error) => error.kind(),
             Self::System { .. } => Kind::Unavailable,
         }
     }

@@ -198,7 +198,8 @@ impl Disk for SimDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
         let mut state = self.state();
         state.enter(Op::List)?;
-        let inside = state.names.keys().filter(|path| path.parent() == Some(dir));
+        let all = state.names.keys().chain(&state.dirs);
+        let inside = all.filter(|path| path.parent() == Some(dir));
         Ok(inside.filter_map(|path| path.file_name().map(OsString::from)).collect())
     }
 

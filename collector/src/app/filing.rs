@@ -1,0 +1,53 @@
+//! The lake behind the journal: opened before it, since the lake knows from where the journal is
+//! needed; fed by a thread that ends after it.
+
+use std::sync::Arc;
+
+use cordon_shared::{
+    entropy::Entropy,
+    id::CollectorId,
+    seglog::{RealDisk, SeglogError},
+    time::Clock,
+};
+
+use crate::{
+    ingest::{
+        Ingest,
+        fanout::{Fanout, Sight},
+        journal::{self, Journal},
+    },
+    lake::{Lake, LakeError, Opening, filer::Filer},
+    layout::Layout,
+    metric::Count,
+};
+
+/// Opens the lake.
+pub(super) fn open(
+    layout: &Layout,
+    collector: CollectorId,
+    (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
+) -> Result<Lake, LakeError> {
+    let dir = &layout.lake();
+    let disk = Arc::new(RealDisk);
+    let lake = Lake::open(Opening { disk, dir, collector, clock, entropy })?;
+    Count::LakeMissing.add(lake.missing());
+    Ok(lake)
+}
+
+/// Opens the journal, which is needed from where its readers ended.
+pub(super) fn journal(
+    layout: &Layout,
+    lake: &Lake,
+    (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
+) -> Result<(Journal, Ingest, Arc<Fanout>), SeglogError> {
+    let consumers = &[lake.position()];
+    let (disk, dir) = (Arc::new(RealDisk), &layout.journal());
+    Journal::open(journal::Opening { disk, dir, consumers, clock, entropy })
+}
+
+/// The thread that files, not running yet: from now on the journal forgets nothing that the lake
+/// lacks.
+pub(super) fn filer(lake: &Lake, fanout: &Arc<Fanout>, clock: Arc<dyn Clock>) -> Filer {
+    let feed = fanout.feed("lake", Sight::Durable, lake.position());
+    Filer::new(lake.clone(), feed, clock)
+}

@@ -1,0 +1,187 @@
+//! The filer: one thread that pulls what is durable from the journal and files it.
+//!
+//! On the road: between the journal's feed and the lake. It gathers for [`FLUSH_EVERY`], or until
+//! [`HELD_ROWS_MAX`] or [`HELD_BYTES_MAX`] are reached, commits, and only then tells the journal that
+//! it may forget. When the disk is full or fails (F-7), it holds what it has, pulls no more, and tries
+//! again every [`RETRY_EVERY`]: the journal keeps the rest. It drops nothing; what the journal itself
+//! has lost it counts.
+//!
+//! It stops when the journal is closed and all of it is filed, or after [`STOP_TRIES`] commits that
+//! failed while the collector stops: what is then not filed stays in the journal.
+
+use std::{io, sync::Arc, thread, time::Duration};
+
+use cordon_shared::{
+    arrival::Arrival,
+    time::{Boottime, Clock},
+};
+use tracing::{error, info, warn};
+
+use super::{Filed, Lake};
+use crate::{
+    ingest::fanout::{Feed, Page},
+    metric::{Count, Level, Time},
+};
+
+/// How long an event waits to be filed when few come (chosen: a search sees what is two seconds old,
+/// and a day of silence between two events costs no file).
+pub const FLUSH_EVERY: Duration = Duration::from_secs(2);
+
+/// Events of one commit (chosen: a third of a second at the rate that ingest must take).
+pub const HELD_ROWS_MAX: usize = 64 << 10;
+
+/// Raw bytes of the batches of one commit; decoded, they take about four times as much (chosen: half
+/// of what the collector may use).
+pub const HELD_BYTES_MAX: usize = 16 << 20;
+
+/// Batches that are pulled at once.
+const PAGE_BATCHES: usize = 64;
+
+/// How often a disk that refused is tried again: recovery is seen well within 5 s (F-7).
+pub const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// Commits that a stopping collector still tries on a disk that refuses.
+const STOP_TRIES: u32 = 4;
+
+/// The filer, ready to run.
+#[derive(Debug)]
+pub struct Filer {
+    lake: Lake,
+    feed: Feed,
+    clock: Arc<dyn Clock>,
+    held: Held,
+}
+
+/// What was pulled and is not filed.
+#[derive(Debug, Default)]
+struct Held {
+    arrivals: Vec<Arc<Arrival>>,
+    rows: usize,
+    bytes: usize,
+    /// Where to pull on.
+    next: u64,
+    /// When the first of it came.
+    since: Boottime,
+}
+
+impl Held {
+    fn take(&mut self, page: Page, now: Boottime) {
+        if self.arrivals.is_empty() {
+            self.since = now;
+        }
+        for it in &page.arrivals {
+            self.rows += it.header.count();
+            self.bytes += it.header.body_raw_bytes();
+        }
+        self.arrivals.extend(page.arrivals);
+        self.next = page.next;
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows >= HELD_ROWS_MAX || self.bytes >= HELD_BYTES_MAX
+    }
+
+    fn is_due(&self, now: Boottime) -> bool {
+        self.is_full() || (!self.arrivals.is_empty() && now.since(self.since) >= FLUSH_EVERY)
+    }
+}
+
+impl Filer {
+    /// A filer that goes on where the lake ends; the feed shows what is durable.
+    #[must_use]
+    pub fn new(lake: Lake, feed: Feed, clock: Arc<dyn Clock>) -> Self {
+        let held = Held { next: lake.position(), ..Held::default() };
+        Self { lake, feed, clock, held }
+    }
+
+    /// Runs on a thread of its own until the journal is closed.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread.
+    pub fn start(self) -> io::Result<thread::JoinHandle<()>> {
+        thread::Builder::new().name("filer".to_owned()).spawn(move || self.run())
+    }
+
+    fn run(mut self) {
+        self.feed.release(self.held.next);
+        let mut tries_left = STOP_TRIES;
+        loop {
+            self.pull();
+            let is_done = self.feed.is_done(self.held.next);
+            let is_filed = self.held.next == self.lake.position();
+            if is_done && is_filed {
+                break;
+            }
+            if (is_done || self.held.is_due(self.clock.boottime())) && !self.flush() {
+                tries_left -= u32::from(is_done);
+                if tries_left == 0 {
+                    error!(
+                        batches = self.held.arrivals.len(),
+                        "the filer ends before its disk took these batches; the journal keeps them"
+                    );
+                    break;
+                }
+                // Nobody unparks it: this is a pause between two tries.
+                thread::park_timeout(RETRY_EVERY);
+            }
+        }
+    }
+
+    /// Takes in what the journal has, unless as much is held as may be.
+    fn pull(&mut self) {
+        if self.held.is_full() {
+            return;
+        }
+        let age = self.clock.boottime().since(self.held.since);
+        let wait = if self.held.arrivals.is_empty() {
+            FLUSH_EVERY
+        } else {
+            FLUSH_EVERY.saturating_sub(age)
+        };
+        match self.feed.next(self.held.next, PAGE_BATCHES, wait) {
+            Ok(page) => {
+                for gap in &page.gaps {
+                    error!(from = %gap.from, until = %gap.until, cause = gap.cause.as_str(),
+                        "these batches will never be in the lake: the journal has lost them");
+                    Count::LakeGaps.add(gap.records());
+                }
+                self.held.take(page, self.clock.boottime());
+            }
+            Err(error) => {
+                warn!("the filer cannot read the journal, which is tried again: {error}");
+                thread::park_timeout(RETRY_EVERY);
+            }
+        }
+    }
+
+    /// Commits what is held; whether it is filed now.
+    fn flush(&mut self) -> bool {
+        let began = self.clock.boottime();
+        match self.lake.file(&self.held.arrivals, self.held.next) {
+            Ok(filed) => {
+                Time::LakeCommit.note(self.clock.boottime().since(began));
+                self.count(filed);
+                self.held = Held { next: self.held.next, ..Held::default() };
+                self.feed.release(self.held.next);
+                true
+            }
+            Err(error) => {
+                Count::LakeFailures.add(1);
+                warn!("nothing is filed until this works: {}", error.chain());
+                false
+            }
+        }
+    }
+
+    fn count(&self, filed: Filed) {
+        Count::LakeRows.add(filed.rows);
+        Count::LakeFiles.add(filed.files);
+        Count::LakeBytes.add(filed.bytes);
+        Level::LakePosition.set(self.held.next);
+        let now = self.clock.now();
+        for it in &self.held.arrivals {
+            Time::LakeLag.note(now.since(it.received));
+        }
+        info!(rows = filed.rows, files = filed.files, position = self.held.next, "filed");
+    }
+}

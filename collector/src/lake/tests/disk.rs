@@ -1,0 +1,128 @@
+//! The lake on a disk that is full, loses files, or loses the catalog.
+
+use cordon_shared::{
+    error::{Classify, Kind},
+    seglog::{Errno, Fault, Op},
+};
+
+use super::*;
+
+#[test]
+fn on_a_full_disk_nothing_is_filed_and_nothing_is_lost_f_7() {
+    let disk = SimDisk::default();
+    let (lake, arrivals) = (open(&disk).unwrap(), arrivals(1, 0..6, 40));
+    lake.file(&arrivals[..3], 3).unwrap();
+    let used: usize =
+        disk.paths().iter().filter_map(|it| disk.bytes_of(it)).map(|it| it.len()).sum();
+    for more in [0, 100, 20_000, 60_000] {
+        disk.set_bytes_max(Some(used + more));
+        let error = lake.file(&arrivals[3..], 6).unwrap_err();
+        assert_eq!(error.kind(), Kind::Busy, "{}", error.chain());
+        assert_eq!(all(&lake, &everything()), expected(&arrivals[..3]));
+    }
+    disk.set_bytes_max(None);
+    lake.file(&arrivals[3..], 6).unwrap();
+    assert_eq!(all(&lake, &everything()), expected(&arrivals));
+    drop(lake);
+    assert_eq!(all(&open(&disk).unwrap(), &everything()), expected(&arrivals));
+}
+
+#[test]
+fn whatever_fails_once_the_next_try_files_every_row_once_f_8() {
+    for op in [Op::Open, Op::Write, Op::Sync, Op::Rename, Op::SyncDir] {
+        for skip in 0..6 {
+            let errno = if skip % 2 == 0 { Errno::Io } else { Errno::NoSpace };
+            let disk = SimDisk::default();
+            let (lake, arrivals) = (open(&disk).unwrap(), arrivals(2, 0..3, 1));
+            disk.fail(Fault { op: Some(op), skip, times: 1, errno });
+            if let Err(error) = lake.file(&arrivals, 3) {
+                let kind = error.kind();
+                assert!(matches!(kind, Kind::Busy | Kind::Unavailable), "{}", error.chain());
+                lake.file(&arrivals, 3).unwrap();
+            }
+            drop(lake);
+            disk.heal();
+            let lake = open(&disk).unwrap();
+            assert_eq!(lake.position(), 3);
+            assert_eq!(all(&lake, &everything()), expected(&arrivals), "{op:?} {skip}");
+        }
+    }
+}
+
+#[test]
+fn leftovers_of_a_crash_are_removed_and_strangers_are_left_alone() {
+    let disk = SimDisk::default();
+    let lake = open(&disk).unwrap();
+    lake.file(&arrivals(3, 0..1, 40), 1).unwrap();
+    drop(lake);
+    let paths = disk.paths();
+    let file = paths.iter().find(|it| it.starts_with("/lake/class=1007")).unwrap();
+    let folder = file.parent().unwrap();
+    let leftover = folder.join(partition::file_name(CollectorId::from_slice(&[9; 16]).unwrap(), 3));
+    let (stranger, aside) = (folder.join("mine.parquet"), Path::new("/lake/aside/x.new"));
+    for path in [&leftover, &stranger, aside] {
+        disk.put(path, b"bytes");
+    }
+    open(&disk).unwrap();
+    assert_eq!(disk.bytes_of(&leftover), None);
+    assert_eq!(disk.bytes_of(aside), None);
+    assert!(disk.bytes_of(&stranger).is_some());
+}
+
+#[test]
+fn a_file_that_is_gone_is_counted_and_searches_say_that_they_are_partial() {
+    let disk = SimDisk::default();
+    let lake = open(&disk).unwrap();
+    let (first, second) = (arrivals(4, 0..1, 4), arrivals(4, 1..2, 4));
+    lake.file(&first, 1).unwrap();
+    lake.file(&second, 2).unwrap();
+    let gone = lake.0.seen.load().files.keys().next().unwrap().clone();
+    drop(lake);
+    disk.delete(&Path::new("/lake").join(gone));
+    let lake = open(&disk).unwrap();
+    assert_eq!(lake.missing(), 1);
+    let found = lake.search(&everything()).unwrap();
+    assert!(found.is_partial && !found.rows.is_empty() && found.rows.len() < 8);
+}
+
+#[test]
+fn a_lake_without_its_catalog_is_refused_and_left_as_it_is() {
+    let disk = SimDisk::default();
+    let lake = open(&disk).unwrap();
+    lake.file(&arrivals(5, 0..1, 4), 1).unwrap();
+    drop(lake);
+    let before = disk.paths();
+    let (catalog, files): (Vec<_>, Vec<_>) =
+        before.iter().partition(|it| it.starts_with("/lake/catalog"));
+    catalog.into_iter().for_each(|it| disk.delete(it));
+    let error = open(&disk).unwrap_err();
+    assert_eq!(error.kind(), Kind::Corrupt);
+    for it in files {
+        assert!(disk.bytes_of(it).is_some(), "{} is gone", it.display());
+    }
+}
+
+#[test]
+fn a_catalog_with_a_flipped_bit_is_refused_or_whole() {
+    let disk = SimDisk::default();
+    let lake = open(&disk).unwrap();
+    for at in 0..3 {
+        lake.file(&arrivals(6, at..at + 1, 2), at + 1).unwrap();
+    }
+    drop(lake);
+    let segment = disk.paths().into_iter().rfind(|it| it.starts_with("/lake/catalog")).unwrap();
+    let bytes = disk.bytes_of(&segment).unwrap();
+    let files = disk.paths().iter().filter(|it| it.to_string_lossy().ends_with(".parquet")).count();
+    for byte in (0..bytes.len()).step_by(7) {
+        disk.put(&segment, &bytes);
+        disk.flip(&segment, byte, 3);
+        if let Ok(lake) = open(&disk) {
+            // The last record may pass for one that was torn; its batches come again.
+            assert!(lake.position() >= 2, "byte {byte}: {}", lake.position());
+            return;
+        }
+        let left = disk.paths();
+        let left = left.iter().filter(|it| it.to_string_lossy().ends_with(".parquet")).count();
+        assert_eq!(left, files, "byte {byte}");
+    }
+}
