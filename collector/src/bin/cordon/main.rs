@@ -1,27 +1,53 @@
-//! `cordon`, the responders' tool. So far: keys and keyrings, which are made away from any collector.
+//! `cordon`, the responders' tool: arguments → client → text → exit code.
 
 mod args;
+mod client;
+mod command;
+mod failure;
 mod key;
+mod profile;
+mod render;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::args::{Args, Command};
+use self::{
+    args::{Args, Rule, Verb},
+    client::Client,
+    command::{audit, case, event, fleet, keyring, login, rule},
+    profile::Profile,
+};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let done = match &args.command {
-        Command::Key(command) => key::run(command),
-    };
-    match done {
+    match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "an error is for the person at the terminal")]
             {
-                eprintln!("cordon: {error:#}");
+                eprintln!("cordon: {}", render::safe_lines(&format!("{error:#}")));
             }
-            ExitCode::FAILURE
+            failure::exit_code(&error)
         }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let output = args.output;
+    let client = || Client::open(&Profile::gather(&args.access)?);
+    match &args.verb {
+        Verb::Key(key) => key::run(key),
+        Verb::Login(login) => login::run(&args.access, login),
+        Verb::Status => login::status(&client()?, output),
+        Verb::Token(token) => fleet::token(&client()?, output, token),
+        Verb::Host(host) => fleet::host(&client()?, output, host),
+        Verb::Event(event) => event::run(&client()?, output, event),
+        Verb::Detection(show) => case::detection(&client()?, output, show),
+        Verb::Incident(show) => case::incident(&client()?, output, show),
+        Verb::Command(show) => case::command(&client()?, output, show),
+        Verb::Rule(Rule::List) => rule::list(&client()?, output),
+        Verb::Rule(offline) => rule::offline(output, offline),
+        Verb::Keyring(keyring) => keyring::run(&client()?, output, keyring),
+        Verb::Audit(audit) => audit::run(&client()?, output, audit),
     }
 }

@@ -1,0 +1,9 @@
+//! The verbs that ask a collector, one file for each noun.
+
+pub(crate) mod audit;
+pub(crate) mod case;
+pub(crate) mod event;
+pub(crate) mod fleet;
+pub(crate) mod keyring;
+pub(crate) mod login;
+pub(crate) mod rule;

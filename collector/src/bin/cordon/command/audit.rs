@@ -1,0 +1,33 @@
+//! `cordon audit`: who did what, and whether the log of it is whole.
+
+use cordon_collector::api::view;
+
+use super::fleet::listed;
+use crate::{
+    args::{Audit, Output},
+    client::Client,
+    failure::{Failure, Why},
+    render,
+};
+
+/// The audit log.
+///
+/// # Errors
+/// What failed; also that the log is broken.
+pub(crate) fn run(client: &Client, output: Output, audit: &Audit) -> anyhow::Result<()> {
+    match audit {
+        Audit::List(listing) => {
+            let rows: Vec<view::Audit> = listed(client, "/api/v1/audit", listing)?;
+            render::list(output, &rows)
+        }
+        Audit::Verify => {
+            let verdict: view::AuditVerdict = client.get("/api/v1/audit/verify", &Vec::new())?;
+            render::one(output, &verdict)?;
+            if verdict.is_whole {
+                return Ok(());
+            }
+            let text = "the audit log is broken: somebody changed rows that were written before";
+            Err(Failure::new(Why::Failed, text).into())
+        }
+    }
+}
