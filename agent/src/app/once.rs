@@ -7,7 +7,10 @@ use cordon_shared::{
     time::{Clock, SystemClock},
 };
 
-use super::{StartError, host, obey, print, sensors::Sensed};
+use super::{
+    StartError, host, obey, print,
+    sensors::{Sensed, pins},
+};
 use crate::{
     config::Config,
     enroll::{
@@ -72,5 +75,8 @@ pub fn status(config: &Config) -> Result<(), StartError> {
     let validity = enroll::renew::validity(&identity)?;
     print::line(&format!("until    {}", validity.until));
     obey::describe(config).iter().for_each(|it| print::line(it));
+    if let Some(folder) = pins(config).filter(|_| config.pin) {
+        print::line(&format!("pins     {}", folder.display()));
+    }
     Ok(())
 }

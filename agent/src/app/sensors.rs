@@ -165,7 +165,7 @@ fn sense(
     }
 }
 
-fn pins(config: &Config) -> Option<PathBuf> {
+pub(super) fn pins(config: &Config) -> Option<PathBuf> {
     match ebpf::pins::folder(&config.pin_name()) {
         Ok(folder) => Some(folder),
         Err(error) => {

@@ -4,5 +4,6 @@
 //! programs, wire, REST and the lake's files, nothing else.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod cli;
 mod enrol;
 mod stream;

@@ -42,6 +42,9 @@ pub(crate) struct Access {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Show the whole of it on this machine: deed, detection, incident, kill, receipt.
+    #[command(hide = true)]
+    Demo(Demo),
     /// Keep a collector's address, authority and token for the other verbs.
     Login(Login),
     /// How the collector is.
@@ -76,6 +79,16 @@ pub(crate) enum Verb {
     /// Make keys and sign keyrings, away from any collector.
     #[command(subcommand)]
     Key(Key),
+    /// Plays the stage of the demo.
+    #[command(hide = true)]
+    DemoStage {
+        /// The cgroup to enter.
+        #[arg(long)]
+        cgroup: Option<PathBuf>,
+    },
+    /// Cleans up behind the demo.
+    #[command(hide = true)]
+    DemoWatchdog,
 }
 
 /// Options of `login`.
@@ -279,6 +292,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: u64 = number.parse().map_err(|_nan| rule())?;
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(rule)
+}
+
+/// Options of the demo.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// End when all was shown, instead of staying up until Ctrl-C.
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Leave the temporary folder in place.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 /// Keys and keyrings.

@@ -47,8 +47,12 @@ impl Client {
     /// Makes it; nothing is asked yet.
     ///
     /// # Errors
-    /// When the certificate is none.
+    /// When the certificate or the address is none.
     pub(crate) fn open(profile: &Profile) -> anyhow::Result<Self> {
+        if !profile.url.starts_with("https://") {
+            let text = format!("`{}` must be `https://HOST:PORT`", profile.url);
+            return Err(Failure::new(Why::Usage, text).into());
+        }
         let certificate = Certificate::from_pem(profile.ca.as_bytes());
         let certificate = certificate.context("read the authority's certificate as PEM")?;
         let tls = TlsConfig::builder()

@@ -3,6 +3,7 @@
 mod args;
 mod client;
 mod command;
+mod demo;
 mod failure;
 mod key;
 mod profile;
@@ -36,6 +37,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let output = args.output;
     let client = || Client::open(&Profile::gather(&args.access)?);
     match &args.verb {
+        Verb::Demo(options) => demo::run(options),
+        Verb::DemoStage { cgroup } => demo::stage(cgroup.as_deref()),
+        Verb::DemoWatchdog => demo::watchdog::run(),
         Verb::Key(key) => key::run(key),
         Verb::Login(login) => login::run(&args.access, login),
         Verb::Status => login::status(&client()?, output),

@@ -6,6 +6,7 @@ use cordon_collector::api::view;
 use crate::{
     args::{Host, Listing, Output, Token},
     client::Client,
+    failure::{Failure, Why},
     render,
 };
 
@@ -96,6 +97,8 @@ pub(super) fn listed<T: serde::de::DeserializeOwned>(
 pub(super) fn segment(id: &str) -> anyhow::Result<&str> {
     let is_id = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_');
     let is_good = !id.is_empty() && id.chars().all(is_id) && id.chars().any(|it| it != '.');
-    anyhow::ensure!(is_good, "`{}` is no id", render::safe(id));
-    Ok(id)
+    if is_good {
+        return Ok(id);
+    }
+    Err(Failure::new(Why::Usage, format!("`{}` is no id", render::safe(id))).into())
 }

@@ -46,8 +46,10 @@ fn token(login: &Login) -> anyhow::Result<String> {
         }
     };
     let token = text.trim().to_owned();
-    if token.is_empty() || !token.is_ascii() {
-        return Err(Failure::new(Why::Usage, "the token is empty: give --token-file FILE").into());
+    if token.is_empty() || !token.bytes().all(|it| it.is_ascii_graphic()) {
+        let text =
+            "this is no token: give the file that holds one, and nothing else, as --token-file";
+        return Err(Failure::new(Why::Usage, text).into());
     }
     Ok(token)
 }
