@@ -142,7 +142,10 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     let (requests, inbox) = mpsc::channel(task::QUEUE_REQUESTS);
     let (answers, answered) = mpsc::channel(ANSWERS_MAX);
     tasks.spawn("containment", task::run(containment, inbox, answers, tasks.stop_signal()));
-    tasks.spawn("receipts", obey::receipts(answered, handle.clone(), requests.clone()));
+    tasks.spawn(
+        "receipts",
+        obey::receipts(answered, handle.clone(), requests.clone(), tasks.stop_signal()),
+    );
     let ends = Ends { road: handle, containment: requests };
     connect(config, &tasks, facts, states, ends);
     info!("running");

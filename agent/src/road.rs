@@ -23,7 +23,7 @@ use crate::{
     enrich::Enricher,
     seal::Sealer,
     sensor::{Observation, outbox::lane_of},
-    spool::{Acked, Shed},
+    spool::{Acked, Fate, Shed},
 };
 
 /// Requests waiting (chosen: the session asks one at a time per lane).
@@ -54,8 +54,8 @@ pub enum Request {
     RenewEpoch(Lane),
     /// The collector refused a batch for good.
     Refused(Shed),
-    /// An event of the agent's own; told when it is in the spool.
-    Own(Box<Body>, Option<oneshot::Sender<()>>),
+    /// An event of the agent's own; told at once whether it is in the spool.
+    Own(Box<Body>, Option<oneshot::Sender<Fate>>),
     /// How far each epoch was acknowledged.
     Positions(oneshot::Sender<Vec<Acked>>),
     /// How full the spool is.
@@ -159,6 +159,7 @@ impl Road {
         let mut next_sync = self.clock.boottime().saturating_add(SYNC_EVERY);
         loop {
             let wait = self.sealer.tick().unwrap_or(SYNC_EVERY);
+            self.sealer.declare();
             self.tell_sealed();
             if self.clock.boottime() >= next_sync {
                 self.sealer.spool().sync();
@@ -179,8 +180,8 @@ impl Road {
                 () = tokio::time::sleep(wait) => (),
             }
         }
-        self.sealer.declare();
         self.sealer.seal_all();
+        self.sealer.declare();
         self.sealer.spool().sync();
     }
 
@@ -206,16 +207,10 @@ impl Road {
         match request {
             Request::Lease { lane, batches_max, bytes_max, reply } => {
                 let leased = self.sealer.spool().lease(lane, batches_max, bytes_max);
-                let batches = match leased {
-                    Ok((batches, shed)) => {
-                        self.sealer.owe(shed);
-                        batches
-                    }
-                    Err(error) => {
-                        warn!("failed to read the spool: {error:#}");
-                        Vec::new()
-                    }
-                };
+                let batches = leased.unwrap_or_else(|error| {
+                    warn!("failed to read the spool: {error:#}");
+                    Vec::new()
+                });
                 // A session that gave up meanwhile rewinds before it leases again.
                 drop(reply.send(batches));
             }
@@ -227,17 +222,13 @@ impl Road {
                 self.sealer.spool().lane_mut(lane).renew_epoch(entropy.as_ref());
             }
             Request::Refused(shed) => {
-                if let Some((epoch, _, last)) = shed.range {
-                    self.sealer.spool().ack(shed.lane, epoch, last);
-                }
-                self.sealer.owe([Shed { cause: LossCause::Corrupt, ..shed }]);
+                self.sealer.spool().refuse(Shed { cause: LossCause::Corrupt, ..shed });
             }
             Request::Own(body, told) => {
                 let event = self.enricher.stamp(self.clock.boottime(), *body);
-                self.sealer.push(&event, None);
-                if let Some(told) = told {
-                    self.sealer.seal_all();
-                    let _gone = told.send(());
+                match told {
+                    Some(told) => drop(told.send(self.sealer.push_now(&event))),
+                    None => self.sealer.push(&event, None),
                 }
             }
             Request::Positions(reply) => drop(reply.send(self.sealer.spool().positions())),
@@ -247,7 +238,6 @@ impl Road {
                 let _gone = reply.send(Usage { bytes_used, bytes_max, events_total });
             }
         }
-        self.sealer.declare();
     }
 
     fn tell_sealed(&self) {

@@ -2,8 +2,9 @@
 //!
 //! In: events, each with where its source stood after it. Out: sealed batches, written to the spool.
 //! A batch is sealed when it is full, or when its first event has waited long enough. Only when the
-//! spool has written a batch is its source told that it may let go ([`Committed`]): so what lies
-//! between kernel and spool survives `kill -9`, and is not seen twice.
+//! spool has written a batch, or has written down that it is lost, is its source told that it may let
+//! go ([`Committed`]): so what lies between kernel and spool survives `kill -9`, and is not seen
+//! twice. What the spool owes is declared here, as events, as soon as there is room for them.
 //!
 //! It remembers the newest launches by their names, for citations.
 
@@ -15,9 +16,9 @@ use cordon_shared::{
     batch::{Builder, Origin, Source},
     event::{
         Body, Event,
-        health::{Loss, LostRange},
+        health::{Loss, LossCause, LostRange},
     },
-    id::{AgentId, BootId, EventId, Lane},
+    id::{AgentId, BootId, Epoch, EventId, EventSeq, Lane},
     limit,
     time::{Boottime, Clock},
 };
@@ -26,8 +27,14 @@ use tracing::error;
 pub use self::memory::Memory;
 use crate::{
     sensor::{Committed, Position},
-    spool::{Shed, Spool},
+    spool::{Fate, Shed, Spool},
 };
+
+/// Losses in one batch of declarations (chosen: far below what a batch takes).
+const DECLARED_AT_ONCE: usize = 64;
+
+/// Until a declaration that found no room is tried again.
+const DECLARE_AGAIN: Duration = Duration::from_secs(1);
 
 /// A batch that is being filled.
 #[derive(Debug)]
@@ -42,6 +49,8 @@ struct Filling {
     open: Option<Open>,
     /// The lane's resumable source, when it has one.
     committed: Option<Arc<Committed>>,
+    /// How far the source may let go, once the spool is settled.
+    reached: Position,
 }
 
 /// Fills batches and spools them.
@@ -53,8 +62,8 @@ pub struct Sealer {
     boot: BootId,
     clock: Arc<dyn Clock>,
     memory: Arc<Memory>,
-    /// Declarations that wait for their turn: a full disk must not make them endless.
-    owed: Vec<Shed>,
+    /// When the next declaration may be tried.
+    declare_at: Boottime,
     events_total: u64,
     batches_total: u64,
 }
@@ -65,8 +74,9 @@ impl Sealer {
     pub fn new(spool: Spool, agent: AgentId, boot: BootId, clock: Arc<dyn Clock>) -> Self {
         let memory = Arc::new(Memory::default());
         memory.refill(&spool, memory::Own { agent, boot, now: clock.boottime() });
-        let (lanes, owed) = (Default::default(), Vec::new());
-        Self { spool, lanes, agent, boot, clock, memory, owed, events_total: 0, batches_total: 0 }
+        let (lanes, declare_at) = (Default::default(), Boottime::default());
+        let (events_total, batches_total) = (0, 0);
+        Self { spool, lanes, agent, boot, clock, memory, declare_at, events_total, batches_total }
     }
 
     /// The newest launches, for whoever judges citations.
@@ -105,18 +115,15 @@ impl Sealer {
             Some((of, position)) if of == lane => source(position),
             Some(_) | None => Source::default(),
         };
+        let (epoch, seq) = self.next(lane);
+        self.memory.remember(EventId { agent: self.agent, epoch, lane, seq }, event);
         if self.filling(lane).open.is_none() {
-            let (epoch, seq) = self.spool.lane(lane).next();
             let origin = Origin { boot: self.boot, clock: self.clock.sample() };
             let builder = Builder::new(lane, epoch, seq, origin);
             let since = self.clock.boottime();
             self.filling(lane).open = Some(Open { builder, since });
         }
         let Some(open) = &mut self.lanes[lane.index()].open else { return };
-        if let Some(seq) = open.builder.next_seq() {
-            let epoch = self.spool.lane(lane).next().0;
-            self.memory.remember(EventId { agent: self.agent, epoch, lane, seq }, event);
-        }
         open.builder.push(event, source);
         self.events_total += 1;
         if open.builder.is_full() {
@@ -133,11 +140,18 @@ impl Sealer {
         match &mut filling.open {
             Some(open) => open.builder.reach(source(position)),
             None => {
-                if let Some(committed) = &filling.committed {
-                    committed.advance(position);
-                }
+                filling.reached = position;
+                self.let_go();
             }
         }
+    }
+
+    /// Epoch and number of the next event of a lane.
+    #[must_use]
+    pub fn next(&self, lane: Lane) -> (Epoch, EventSeq) {
+        let (epoch, first) = self.spool.lane(lane).next();
+        let open = self.lanes[lane.index()].open.as_ref();
+        (epoch, open.and_then(|it| it.builder.next_seq()).unwrap_or(first))
     }
 
     /// Seals what has waited long enough. Says when to call again, if anything waits.
@@ -165,30 +179,46 @@ impl Sealer {
         }
     }
 
-    /// Notes what the spool gave up: it will be declared with the next batches.
-    pub fn owe(&mut self, shed: impl IntoIterator<Item = Shed>) {
-        self.owed.extend(shed);
+    /// Takes an event of the agent's own in and seals it at once; says whether it is spooled.
+    pub fn push_now(&mut self, event: &Event) -> Fate {
+        self.push(event, None);
+        self.seal(event.body.lane())
     }
 
-    /// Declares what is owed, as events of the critical lane.
+    /// Declares what is owed, as events of the critical lane. On a full disk it is tried again a
+    /// second later.
     pub fn declare(&mut self) {
         let now = self.clock.boottime();
-        for shed in std::mem::take(&mut self.owed) {
-            let range = shed.range.map(|(epoch, first, last)| LostRange { epoch, first, last });
-            let loss = Loss {
-                cause: shed.cause,
-                sensor: None,
-                lane: shed.lane,
-                count: shed.count,
-                is_count_exact: range.is_some(),
-                from: now,
-                until: now,
-                range,
-            };
-            let realtime = self.clock.now();
-            let body = Body::Loss(loss);
-            self.push(&Event { boottime: now, realtime, exercise: None, body }, None);
+        if now < self.declare_at || self.spool.owed().is_empty() {
+            return;
         }
+        self.seal(Lane::Critical);
+        let (epoch, seq) = self.spool.lane(Lane::Critical).next();
+        let origin = Origin { boot: self.boot, clock: self.clock.sample() };
+        let mut builder = Builder::new(Lane::Critical, epoch, seq, origin);
+        let mut losses = self.spool.owed();
+        losses.truncate(DECLARED_AT_ONCE);
+        for shed in &losses {
+            let body = Body::Loss(loss(shed, now));
+            let realtime = origin.clock.realtime;
+            let event = Event { boottime: now, realtime, exercise: None, body };
+            builder.push(&event, Source::default());
+        }
+        let fate = match builder.seal() {
+            Ok(batch) => self.spool.declare(&batch, losses.len()),
+            Err(error) => {
+                error!("failed to seal a declaration: {error}");
+                Fate::Lost
+            }
+        };
+        match fate {
+            Fate::Spooled => {
+                self.events_total += losses.len() as u64;
+                self.batches_total += 1;
+            }
+            Fate::Lost => self.declare_at = now.saturating_add(DECLARE_AGAIN),
+        }
+        self.let_go();
     }
 
     fn filling(&mut self, lane: Lane) -> &mut Filling {
@@ -200,22 +230,57 @@ impl Sealer {
         }
     }
 
-    fn seal(&mut self, lane: Lane) {
-        let Some(open) = self.filling(lane).open.take() else { return };
+    fn seal(&mut self, lane: Lane) -> Fate {
+        let Some(open) = self.filling(lane).open.take() else { return Fate::Spooled };
         let reached = open.builder.source();
-        match open.builder.seal() {
-            Ok(batch) => {
-                let shed = self.spool.push(&batch);
-                self.owed.extend(shed);
-                self.batches_total += 1;
+        let (epoch, first) = self.spool.lane(lane).next();
+        let next = open.builder.next_seq();
+        let fate = match open.builder.seal() {
+            Ok(batch) => self.spool.push(&batch),
+            // Only a defect of ours can make it.
+            Err(error) => {
+                error!("failed to seal a batch: {error}");
+                if let Some(last) = next.and_then(|it| EventSeq::from_u64(it.as_u64() - 1)) {
+                    let (cause, range) = (LossCause::BadRecord, Some((epoch, first, last)));
+                    let count = last.as_u64() + 1 - first.as_u64();
+                    self.spool.owe(Shed { lane, cause, range, count });
+                }
+                Fate::Lost
             }
-            // Only a defect of ours can make it: the events are gone, and the gap in their numbers
-            // tells the collector so.
-            Err(error) => error!("failed to seal a batch: {error}"),
+        };
+        if fate == Fate::Spooled {
+            self.batches_total += 1;
         }
-        if let Some(committed) = &self.filling(lane).committed {
-            committed.advance(Position { epoch: reached.epoch, offset: reached.position });
+        if reached != Source::default() {
+            let reached = Position { epoch: reached.epoch, offset: reached.position };
+            self.filling(lane).reached = reached;
         }
+        self.let_go();
+        fate
+    }
+
+    /// Lets the sources go as far as their batches are spooled or written down as lost.
+    fn let_go(&self) {
+        if self.spool.is_settled() {
+            for filling in &self.lanes {
+                if let Some(committed) = &filling.committed {
+                    committed.advance(filling.reached);
+                }
+            }
+        }
+    }
+}
+
+fn loss(shed: &Shed, now: Boottime) -> Loss {
+    Loss {
+        cause: shed.cause,
+        sensor: None,
+        lane: shed.lane,
+        count: shed.count,
+        is_count_exact: shed.range.is_some(),
+        from: now,
+        until: now,
+        range: shed.range.map(|(epoch, first, last)| LostRange { epoch, first, last }),
     }
 }
 
@@ -229,3 +294,6 @@ fn delay(lane: Lane) -> Duration {
         Lane::Network | Lane::File => limit::SEAL_DELAY_BULK,
     }
 }
+
+#[cfg(test)]
+mod tests;

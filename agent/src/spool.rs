@@ -6,7 +6,8 @@
 //! epoch; what older epochs left behind comes first, since the log is in order of time.
 //!
 //! It knows bytes and the headers of batches, never an event. It never ends the agent: what a full
-//! disk or a quota takes is told to the caller as a range of numbers, to be declared.
+//! disk or a quota takes stands in its book (`book.rs`) as a range of numbers, until the caller has
+//! declared it, and nothing is let go before that.
 //!
 //! - **SP-1**: a batch is deleted only after its acknowledgement, or is a declared loss.
 //! - **SP-2**: leases come in sequence order; what is missing is a declared loss.
@@ -15,10 +16,13 @@
 //! Numbers: the critical lane may use half of the spool, the others a quarter each. A lane's segment
 //! is an eighth of its quota, 64 KiB to 8 MiB, and is the unit in which it sheds.
 
+mod book;
 mod lane;
+mod reserve;
+mod shed;
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -33,7 +37,15 @@ use cordon_shared::{
     seglog::{Disk, SeglogError},
 };
 
-pub use self::lane::LaneSpool;
+use self::{
+    book::{Against, Book},
+    lane::Lease,
+    reserve::Reserve,
+};
+pub use self::{
+    lane::LaneSpool,
+    shed::{Fate, Shed},
+};
 
 /// Why the spool cannot be had. Once open, it refuses nothing.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +58,12 @@ pub enum SpoolError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// Another process has the spool.
+    #[error("`{path}` is in use by another agent: stop it, or give this one its own `data_dir`")]
+    InUse {
+        /// The spool's folder.
+        path: PathBuf,
     },
     /// A lane's log cannot be opened or read.
     #[error("failed to open the {lane} lane of the spool")]
@@ -62,22 +80,10 @@ impl Classify for SpoolError {
     fn kind(&self) -> Kind {
         match self {
             Self::Folder { .. } => Kind::Unavailable,
+            Self::InUse { .. } => Kind::Conflict,
             Self::Log { source, .. } => source.kind(),
         }
     }
-}
-
-/// Numbered events that are no longer here.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Shed {
-    /// Whose.
-    pub lane: Lane,
-    /// Why.
-    pub cause: LossCause,
-    /// Which; `None` when damage left no header to read them from.
-    pub range: Option<(Epoch, EventSeq, EventSeq)>,
-    /// How many events, or records when no header was left.
-    pub count: u64,
 }
 
 /// How far an epoch of a lane was acknowledged.
@@ -108,7 +114,11 @@ pub struct Settings<'a> {
 #[derive(Debug)]
 pub struct Spool {
     lanes: [LaneSpool; 3],
+    book: Book,
+    reserve: Reserve,
     bytes_max: u64,
+    /// Takes the folder for this process.
+    _lock: Box<dyn fmt::Debug + Send + Sync>,
 }
 
 impl Spool {
@@ -121,19 +131,45 @@ impl Spool {
             .disk
             .create_dir(settings.folder)
             .map_err(|source| SpoolError::Folder { path: settings.folder.to_owned(), source })?;
-        let open = |lane: Lane| {
-            let folder = settings.folder.join(lane.as_str());
-            settings
-                .disk
-                .create_dir(&folder)
-                .map_err(|source| SpoolError::Folder { path: folder.clone(), source })?;
-            let share = if lane == Lane::Critical { 2 } else { 4 };
-            let bytes_max = settings.bytes_max / share;
-            LaneSpool::open(lane, &folder, bytes_max, settings)
-                .map_err(|source| SpoolError::Log { lane, source })
+        let lock = settings.disk.lock(settings.folder).map_err(|source| {
+            let path = settings.folder.to_owned();
+            if source.kind() == io::ErrorKind::WouldBlock {
+                SpoolError::InUse { path }
+            } else {
+                SpoolError::Folder { path, source }
+            }
+        })?;
+        let mut book = Book::open(Arc::clone(&settings.disk), settings.folder);
+        let disk = Arc::clone(&settings.disk);
+        let mut reserve = Reserve::find(disk, settings.folder, settings.bytes_max);
+        let mut open = |lane| match Self::open_lane(lane, &book, settings) {
+            Err(SpoolError::Log { source: SeglogError::Full { .. }, .. }) if reserve.give() => {
+                Self::open_lane(lane, &book, settings)
+            }
+            opened => opened,
         };
         let lanes = [open(Lane::Critical)?, open(Lane::Network)?, open(Lane::File)?];
-        Ok(Self { lanes, bytes_max: settings.bytes_max })
+        if let Some((epoch, last_seq)) = book.interrupted() {
+            let is_written = lanes[Lane::Critical.index()].holds(epoch, last_seq);
+            book.conclude(
+                is_written.map_err(|source| SpoolError::Log { lane: Lane::Critical, source })?,
+            );
+        }
+        book.save(Against::PowerLoss);
+        reserve.restore();
+        Ok(Self { lanes, book, reserve, bytes_max: settings.bytes_max, _lock: lock })
+    }
+
+    fn open_lane(
+        lane: Lane,
+        book: &Book,
+        settings: &Settings<'_>,
+    ) -> Result<LaneSpool, SpoolError> {
+        let path = settings.folder.join(lane.as_str());
+        let made = settings.disk.create_dir(&path);
+        made.map_err(|source| SpoolError::Folder { path: path.clone(), source })?;
+        LaneSpool::open(lane, &path, book, settings)
+            .map_err(|source| SpoolError::Log { lane, source })
     }
 
     /// One lane.
@@ -157,28 +193,98 @@ impl Spool {
         }
     }
 
-    /// Takes a batch in and writes it, so that it survives `kill -9`. What had to go for it, or could
-    /// not be taken, is returned (SP-1).
+    /// Takes a batch in and writes it, so that it survives `kill -9`, or gives it up (SP-1).
     ///
     /// When the disk is full although the lane is within its quota, the lanes give way in the order
     /// file, network, critical; never the other way.
-    pub fn push(&mut self, batch: &Sealed) -> Vec<Shed> {
+    pub fn push(&mut self, batch: &Sealed) -> Fate {
+        if self.take(batch) {
+            return Fate::Spooled;
+        }
+        self.lane_mut(batch.header().lane()).skip(batch.header());
+        self.book.owe_batch(batch.header(), LossCause::Quota);
+        self.book.save(Against::Kill);
+        Fate::Lost
+    }
+
+    /// Writes a batch, if it can; says whether it did.
+    fn take(&mut self, batch: &Sealed) -> bool {
         let lane = batch.header().lane();
-        let mut shed = Vec::new();
-        self.lane_mut(lane).keep_quota(batch.bytes().len(), &mut shed);
-        for victim in [Lane::File, Lane::Network, Lane::Critical] {
-            if self.lane_mut(lane).push(batch).is_ok() {
-                return shed;
-            }
-            // A lesser lane takes nothing from a greater one.
-            if victim.index() >= lane.index() {
-                self.lane_mut(victim).shed_oldest(LossCause::Quota, &mut shed);
+        let bytes_more = u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX);
+        while self.lane(lane).is_over_quota(bytes_more) && self.shed_oldest(lane) {}
+        let mut pushed = self.lane_mut(lane).push(batch);
+        // A lesser lane takes nothing from a greater one; another failure is not mended by room.
+        let victims = [Lane::File, Lane::Network, Lane::Critical];
+        for victim in victims.into_iter().filter(|it| it.index() >= lane.index()) {
+            while matches!(pushed, Err(SeglogError::Full { .. })) && self.shed_oldest(victim) {
+                pushed = self.lane_mut(lane).push(batch);
             }
         }
-        if self.lane_mut(lane).push(batch).is_err() {
-            shed.push(lane::shed_of(batch.header(), LossCause::Quota));
+        pushed.is_ok()
+    }
+
+    /// Gives up a lane's oldest segment; says whether there was one to give. What was leased of it
+    /// counts as lost although it may arrive: a loss too many is seen, one too few is not.
+    fn shed_oldest(&mut self, lane: Lane) -> bool {
+        let Some((until, losses)) = self.lane(lane).oldest_segment(LossCause::Quota) else {
+            return false;
+        };
+        let go_back = self.book.mark();
+        losses.into_iter().for_each(|it| self.book.owe(it));
+        self.book.give_up(lane, until);
+        if !self.book.save(Against::PowerLoss) {
+            go_back(&mut self.book);
+            return false;
         }
-        shed
+        self.lane_mut(lane).drop_before(until)
+    }
+
+    /// Whether all that was given up stands on disk: only then its sources may let go of it.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.book.is_settled()
+    }
+
+    /// What is owed a declaration and may be declared now, oldest first.
+    #[must_use]
+    pub fn owed(&self) -> Vec<Shed> {
+        self.book.owed().take(self.book.room()).copied().collect()
+    }
+
+    /// Notes a loss of events that have numbers and are not in the spool.
+    pub fn owe(&mut self, shed: Shed) {
+        self.lane_mut(shed.lane).skip_to(shed.range);
+        self.book.owe(shed);
+        self.book.save(Against::Kill);
+    }
+
+    /// The collector refused a leased batch for good: it is given up.
+    pub fn refuse(&mut self, shed: Shed) {
+        let Some((epoch, _, last)) = shed.range else { return };
+        if let Some(record) = self.lane(shed.lane).leased(epoch, last) {
+            self.book.owe_again(shed.lane, record..record.plus(1));
+        }
+        self.owe(shed);
+        self.ack(shed.lane, epoch, last);
+    }
+
+    /// Takes the batch that declares the first `losses` that are owed. Nothing is given up for it:
+    /// while there is no room they stay owed, and its numbers are given anew.
+    pub fn declare(&mut self, batch: &Sealed, losses: usize) -> Fate {
+        let header = batch.header();
+        let record = self.lane(header.lane()).next_record();
+        if !self.book.begin(header.epoch(), header.last_seq(), record, losses) {
+            self.book.conclude(false);
+            return Fate::Lost;
+        }
+        let lane = self.lane_mut(header.lane());
+        let is_written = lane.push(batch).is_ok();
+        if is_written {
+            lane.sync();
+        }
+        self.book.conclude(is_written);
+        self.book.save(Against::Kill);
+        if is_written { Fate::Spooled } else { Fate::Lost }
     }
 
     /// Makes everything durable against a loss of power. A disk that fails keeps what it has; the
@@ -187,10 +293,15 @@ impl Spool {
         for lane in &mut self.lanes {
             lane.sync();
         }
+        self.book.save(Against::PowerLoss);
+        // What is owed goes before what may be needed.
+        if self.book.owed().next().is_none() && self.lanes.iter().all(LaneSpool::is_well) {
+            self.reserve.restore();
+        }
     }
 
     /// Up to `batches_max` batches and `bytes_max` bytes of one lane, oldest first, that are not
-    /// leased yet (SP-2). What is missing in between is returned beside them.
+    /// leased yet (SP-2). What is missing in between is owed.
     ///
     /// # Errors
     /// [`SpoolError::Log`] when the disk does not let them be read: try again later.
@@ -199,10 +310,16 @@ impl Spool {
         lane: Lane,
         batches_max: usize,
         bytes_max: usize,
-    ) -> Result<(Vec<Sealed>, Vec<Shed>), SpoolError> {
-        self.lane_mut(lane)
+    ) -> Result<Vec<Sealed>, SpoolError> {
+        let Lease { batches, gaps } = self
+            .lane_mut(lane)
             .lease(batches_max, bytes_max)
-            .map_err(|source| SpoolError::Log { lane, source })
+            .map_err(|source| SpoolError::Log { lane, source })?;
+        if !gaps.is_empty() {
+            gaps.into_iter().for_each(|(shed, records)| self.book.owe_gap(shed, records));
+            self.book.save(Against::Kill);
+        }
+        Ok(batches)
     }
 
     /// The newest batches of a lane that are on disk, acknowledged or not, oldest first: as many as
@@ -216,7 +333,13 @@ impl Spool {
 
     /// Everything of the epoch up to and with `seq` is on the collector's disk: it may go (SP-1).
     pub fn ack(&mut self, lane: Lane, epoch: Epoch, seq: EventSeq) {
-        self.lane_mut(lane).ack(epoch, seq);
+        let Some(floor) = self.lane_mut(lane).ack(epoch, seq) else { return };
+        self.book.acknowledge(lane, floor);
+        if self.lane(lane).is_segment_below(floor) {
+            // Or what is trimmed would look lost after a crash.
+            self.book.save(Against::PowerLoss);
+        }
+        self.lane_mut(lane).drop_before(floor);
     }
 
     /// What was leased and is not acknowledged will be leased again.
@@ -232,10 +355,14 @@ impl Spool {
         self.lanes.iter().flat_map(LaneSpool::positions).collect()
     }
 
-    /// Where a lane's source stood after its newest batch.
+    /// Where a lane's source stood after its newest batch, spooled or given up.
     #[must_use]
     pub fn resume(&self, lane: Lane) -> Option<Source> {
-        self.lane(lane).resume()
+        let (spooled, given_up) = (self.lane(lane).resume(), self.book.source(lane));
+        match spooled {
+            Some(it) if it.epoch != given_up.epoch || it.position >= given_up.position => Some(it),
+            Some(_) | None => Some(given_up).filter(|it| *it != Source::default()),
+        }
     }
 
     /// Bytes on disk, and the quota.

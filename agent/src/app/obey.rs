@@ -1,9 +1,10 @@
 //! What obeys commands here: containment, made from the host's own policy, and where receipts go.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use cordon_shared::{event::Body, text::Text, time::Clock, wire::session::HostFacts};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{StartError, once};
 use crate::{
@@ -15,7 +16,11 @@ use crate::{
     enroll::identity::Identity,
     road,
     seal::Memory,
+    spool::Fate,
 };
+
+/// Until a receipt that found no room in the spool is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Builds it.
 pub(super) fn containment(
@@ -73,18 +78,30 @@ pub(super) fn describe(config: &Config) -> Vec<String> {
     lines
 }
 
-/// Receipts join the upper road; containment is told when each is safe. Ends with containment.
+/// Receipts join the upper road; containment is told when each is safe. One that finds no room on
+/// the disk is tried again until there is. Ends with containment, or with the road.
 pub(super) async fn receipts(
     mut answers: mpsc::Receiver<Answer>,
     road: road::Handle,
     containment: mpsc::Sender<task::Request>,
+    stop: CancellationToken,
 ) {
     // Weak, or containment's queue would stay open for as long as this task waits for its end.
     let containment = containment.downgrade();
     while let Some(Answer { command, event }) = answers.recv().await {
-        let body: Box<Body> = Box::new(event.body);
-        let told = road.query(|reply| road::Request::Own(body, Some(reply))).await;
-        if let (Some(()), Some(containment)) = (told, containment.upgrade()) {
+        let body = Box::new(event.body);
+        let spooled = loop {
+            let body: Box<Body> = body.clone();
+            match road.query(|reply| road::Request::Own(body, Some(reply))).await {
+                // Both branches are cancel-safe: a stop, and a sleep.
+                Some(Fate::Lost) => tokio::select! {
+                    () = stop.cancelled() => break false,
+                    () = tokio::time::sleep(AGAIN) => (),
+                },
+                told => break told.is_some(),
+            }
+        };
+        if let (true, Some(containment)) = (spooled, containment.upgrade()) {
             drop(containment.send(task::Request::Reported(command)).await);
         }
     }

@@ -58,6 +58,9 @@ pub fn check(config: &Config) -> Result<(), StartError> {
         print::line(&format!("{sensor:<8} {tier:<9} {}", it.reason));
     }
     obey::describe(config).iter().for_each(|it| print::line(it));
+    if let Some(folder) = pins(config).filter(|_| config.pin) {
+        print::line(&format!("pins     {}", folder.display()));
+    }
     Ok(())
 }
 

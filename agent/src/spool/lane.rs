@@ -1,9 +1,11 @@
 //! One lane of the spool: append, lease, acknowledge, shed, over one segment log.
 
 mod back;
+mod hole;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Range,
     path::Path,
     sync::Arc,
 };
@@ -14,24 +16,15 @@ use cordon_shared::{
     entropy::Entropy,
     event::health::LossCause,
     id::{Epoch, EventSeq, Lane},
-    seglog::{
-        Entry, Gap, GapCause, Index, Ledger, LedgerState, LogId, Options, Reader, SeglogError,
-        Writer,
-    },
+    seglog::{Entry, Index, LogId, Options, Reader, SeglogError, Writer},
 };
 use tracing::warn;
 
-use super::{Acked, Settings, Shed};
-
-/// The ledger's file name, and the one consumer in it.
-const LEDGER: &str = "acked";
+use self::hole::Holes;
+use super::{Acked, Settings, Shed, book::Book};
 
 /// Smallest and largest segment.
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = (64 << 10)..=(8 << 20);
-
-/// Acknowledged batches between two saves of the position (chosen: what is sent again after a crash
-/// is dropped by the collector, so saving seldom costs only that).
-const ACKS_PER_SAVE: u32 = 64;
 
 /// A batch that was leased and is not acknowledged.
 #[derive(Debug)]
@@ -42,18 +35,27 @@ struct Leased {
     digest: Sha256,
 }
 
+/// What is leased at once.
+#[derive(Debug)]
+pub(super) struct Lease {
+    /// Oldest first.
+    pub(super) batches: Vec<Sealed>,
+    /// What is missing in between, each with its records.
+    pub(super) gaps: Vec<(Shed, Range<Index>)>,
+}
+
 /// One lane.
 #[derive(Debug)]
 pub struct LaneSpool {
     lane: Lane,
     writer: Writer,
     reader: Reader,
-    ledger: Ledger,
     /// All below is acknowledged or shed.
     floor: Index,
     leased: VecDeque<Leased>,
+    /// What is missing between the batches that are leased.
+    holes: Holes,
     acked: BTreeMap<Epoch, Option<(EventSeq, Sha256)>>,
-    acks_unsaved: u32,
     epoch: Epoch,
     next_seq: EventSeq,
     resume: Option<Source>,
@@ -65,15 +67,12 @@ impl LaneSpool {
     pub(super) fn open(
         lane: Lane,
         folder: &Path,
-        bytes_max: u64,
+        book: &Book,
         settings: &Settings<'_>,
     ) -> Result<Self, SeglogError> {
-        let disk = Arc::clone(&settings.disk);
-        let (ledger, state) = Ledger::open(Arc::clone(&disk), folder, LEDGER)?;
-        if matches!(state, LedgerState::Older | LedgerState::Corrupt) {
-            warn!(%lane, "the spool's position was damaged: what was acknowledged may be sent again");
-        }
-        let floor = ledger.get(LEDGER).unwrap_or(Index::ZERO);
+        let share = if lane == Lane::Critical { 2 } else { 4 };
+        let bytes_max = settings.bytes_max / share;
+        let floor = book.floor(lane);
         let mut log_id = [0; 16];
         settings.entropy.fill(&mut log_id);
         let options = Options {
@@ -82,21 +81,21 @@ impl LaneSpool {
             next_min: floor,
             ..Options::spool(LogId::from_bytes(log_id))
         };
-        let (writer, recovery) = Writer::open(disk, folder, &options)?;
+        let (writer, recovery) = Writer::open(Arc::clone(&settings.disk), folder, &options)?;
         if let Some(torn) = &recovery.torn {
             warn!(%lane, bytes = torn.bytes, "cut an unfinished batch from the end of the spool");
         }
-        let floor = floor.max(recovery.oldest);
+        // What lies between floor and oldest is missing; without a book nobody knows.
+        let floor = if book.is_known() { floor } else { floor.max(recovery.oldest) };
         let reader = writer.log().reader(floor);
         let mut it = Self {
             lane,
             writer,
             reader,
-            ledger,
             floor,
             leased: VecDeque::new(),
+            holes: Holes::default(),
             acked: BTreeMap::new(),
-            acks_unsaved: 0,
             epoch: Epoch::random(settings.entropy),
             next_seq: EventSeq::FIRST,
             resume: None,
@@ -136,38 +135,44 @@ impl LaneSpool {
 
     /// Appends and writes; the batch was taken exactly when this is `Ok`.
     pub(super) fn push(&mut self, batch: &Sealed) -> Result<(), SeglogError> {
-        // What an earlier call appended and could not write goes first, or its batch would be told
-        // to be lost and then appear.
-        let written = self.writer.flush().and_then(|_end| {
-            self.writer.append(batch.bytes())?;
-            Ok(())
-        });
+        let written = self.writer.append(batch.bytes()).and_then(|_index| self.writer.flush());
         if let Err(error) = written {
+            self.writer.take_back();
             self.note_failure(&error);
             return Err(error);
         }
+        self.is_failing = false;
         let header = batch.header();
-        if header.epoch() == self.epoch {
-            self.next_seq = header.last_seq().checked_add(1).unwrap_or(self.next_seq);
-        }
+        self.skip(header);
         if header.source() != Source::default() {
             self.resume = Some(header.source());
         }
         self.acked.entry(header.epoch()).or_insert(None);
-        // In memory by now and written at the latest by the next call: a full disk here loses the
-        // batch only to a kill before that.
-        match self.writer.flush() {
-            Ok(_end) => self.is_failing = false,
-            Err(error) => self.note_failure(&error),
-        }
         Ok(())
+    }
+
+    /// Gives the numbers of a batch to nobody else, whether it was taken or not.
+    pub(super) fn skip(&mut self, header: &Header) {
+        self.skip_to(Some((header.epoch(), header.first_seq(), header.last_seq())));
+    }
+
+    pub(super) fn skip_to(&mut self, range: Option<(Epoch, EventSeq, EventSeq)>) {
+        if let Some((_, _, last)) = range.filter(|(epoch, _, _)| *epoch == self.epoch)
+            && let Some(next) = last.checked_add(1)
+        {
+            self.next_seq = self.next_seq.max(next);
+        }
+    }
+
+    /// Whether the last write worked.
+    pub(super) fn is_well(&self) -> bool {
+        !self.is_failing
     }
 
     pub(super) fn sync(&mut self) {
         if let Err(error) = self.writer.sync() {
             self.note_failure(&error);
         }
-        self.save_position();
     }
 
     fn note_failure(&mut self, error: &SeglogError) {
@@ -178,77 +183,91 @@ impl LaneSpool {
         self.is_failing = true;
     }
 
-    /// Sheds until `bytes_more` fit into the quota.
-    pub(super) fn keep_quota(&mut self, bytes_more: usize, shed: &mut Vec<Shed>) {
-        let bytes_more = u64::try_from(bytes_more).unwrap_or(u64::MAX);
-        while self.bytes_used().saturating_add(bytes_more) > self.bytes_max {
-            if !self.shed_oldest(LossCause::Quota, shed) {
-                return;
-            }
-        }
+    /// Whether so many bytes more are too many.
+    pub(super) fn is_over_quota(&self, bytes_more: u64) -> bool {
+        self.bytes_used().saturating_add(bytes_more) > self.bytes_max
     }
 
-    /// Gives up the oldest segment; says whether there was one to give. What was leased of it counts
-    /// as lost although it may arrive: a loss too many is seen, one too few is not.
-    pub(super) fn shed_oldest(&mut self, cause: LossCause, shed: &mut Vec<Shed>) -> bool {
-        let segments = self.writer.log().segments();
-        let [oldest, _, ..] = segments.as_slice() else { return false };
-        let until = oldest.until;
-        let from = self.floor;
-        if from < until {
-            let mut reader = self.writer.log().reader(from);
-            while reader.position() < until {
-                match reader.next_entry() {
-                    Ok(Some(Entry::Record(record))) => match Header::parse(&record.payload) {
-                        Ok(header) => merge(shed, shed_of(&header, cause)),
-                        Err(_) => merge(shed, self.unreadable(1)),
-                    },
-                    Ok(Some(Entry::Gap(gap))) => merge(shed, self.gap(&gap)),
-                    Ok(None) | Err(_) => break,
-                }
+    /// What is lost with the oldest segment, and where the next one begins; nothing when there is
+    /// only one.
+    pub(super) fn oldest_segment(&self, cause: LossCause) -> Option<(Index, Vec<Shed>)> {
+        let log = self.writer.log();
+        let segments = log.segments();
+        let [oldest, _, ..] = segments.as_slice() else { return None };
+        let (until, mut losses) = (oldest.until, Vec::new());
+        let mut reader = log.reader(self.floor);
+        while reader.position() < until {
+            match reader.next_entry() {
+                Ok(Some(Entry::Record(record))) => match Header::parse(&record.payload) {
+                    Ok(header) => losses.push(Shed::of(&header, cause)),
+                    Err(_) => losses.push(hole::unknown(self.lane, 1)),
+                },
+                Ok(Some(Entry::Gap(gap))) => losses.push(hole::unknown(self.lane, gap.records())),
+                Ok(None) | Err(_) => break,
             }
         }
-        self.leased.retain(|it| it.index >= until);
-        self.raise_floor(until);
-        if self.reader.position() < until {
-            self.reader.rewind(until);
+        Some((until, losses))
+    }
+
+    /// Whether a whole segment lies below `floor`.
+    pub(super) fn is_segment_below(&self, floor: Index) -> bool {
+        let segments = self.writer.log().segments();
+        segments.len() > 1 && segments.first().is_some_and(|it| it.until <= floor)
+    }
+
+    /// Lets go of what lies below `floor`; says whether room was made.
+    pub(super) fn drop_before(&mut self, floor: Index) -> bool {
+        self.floor = self.floor.max(floor);
+        self.leased.retain(|it| it.index >= self.floor);
+        if self.reader.position() < self.floor {
+            self.reader.rewind(self.floor);
         }
-        self.writer.log().oldest() >= until
+        match self.writer.log().trim(self.floor) {
+            Ok(trimmed) => trimmed.segments > 0,
+            Err(error) => {
+                self.note_failure(&error);
+                false
+            }
+        }
     }
 
     pub(super) fn lease(
         &mut self,
         batches_max: usize,
         bytes_max: usize,
-    ) -> Result<(Vec<Sealed>, Vec<Shed>), SeglogError> {
-        let (mut batches, mut shed) = (Vec::new(), Vec::new());
+    ) -> Result<Lease, SeglogError> {
+        let (mut batches, mut gaps) = (Vec::new(), Vec::new());
         if batches_max == 0 {
-            return Ok((batches, shed));
+            return Ok(Lease { batches, gaps });
         }
         for entry in self.reader.next_batch(batches_max, bytes_max)? {
             let record = match entry {
                 Entry::Record(record) => record,
                 Entry::Gap(gap) => {
-                    if gap.cause != GapCause::Trimmed {
-                        shed.push(self.gap(&gap));
-                    }
+                    self.holes.gap(&gap);
                     continue;
                 }
             };
             // The log's checksum held, so what does not parse was never ours to send.
             let Ok(sealed) = Sealed::parse(record.payload) else {
-                shed.push(self.unreadable(1));
+                self.holes.unreadable(record.index);
                 continue;
             };
-            let (epoch, last_seq) = (sealed.header().epoch(), sealed.header().last_seq());
+            let header = *sealed.header();
+            gaps.extend(self.holes.batch(self.lane, &header));
+            let (epoch, last_seq) = (header.epoch(), header.last_seq());
             let digest = Sha256::of(sealed.bytes());
             self.leased.push_back(Leased { index: record.index, epoch, last_seq, digest });
             batches.push(sealed);
         }
-        Ok((batches, shed))
+        if self.reader.position() >= self.writer.log().flushed() {
+            gaps.extend(self.holes.end(self.lane));
+        }
+        Ok(Lease { batches, gaps })
     }
 
-    pub(super) fn ack(&mut self, epoch: Epoch, seq: EventSeq) {
+    /// Says from where on all is not acknowledged, when that changed.
+    pub(super) fn ack(&mut self, epoch: Epoch, seq: EventSeq) -> Option<Index> {
         let mut floor = None;
         while let Some(first) = self.leased.front() {
             if first.epoch != epoch || first.last_seq > seq {
@@ -257,53 +276,40 @@ impl LaneSpool {
             self.acked.insert(epoch, Some((first.last_seq, first.digest)));
             floor = Some(first.index.plus(1));
             self.leased.pop_front();
-            self.acks_unsaved += 1;
         }
-        let Some(floor) = floor else { return };
         // Epochs before the one that is being acknowledged are drained; the present one stays.
         let present = self.epoch;
-        if let Some(first) = self.leased.front().map(|it| it.epoch).filter(|it| *it != epoch) {
-            self.acked.retain(|it, _| *it == first || *it == present || *it == epoch);
+        let next = self.leased.front().map(|it| it.epoch).filter(|it| *it != epoch);
+        if let (Some(_), Some(next)) = (floor, next) {
+            self.acked.retain(|it, _| *it == next || *it == present || *it == epoch);
         }
-        self.raise_floor(floor);
-        if self.acks_unsaved >= ACKS_PER_SAVE {
-            self.save_position();
-        }
+        floor
+    }
+
+    /// The record of a batch that is leased.
+    pub(super) fn leased(&self, epoch: Epoch, last_seq: EventSeq) -> Option<Index> {
+        let mut leased = self.leased.iter();
+        leased.find(|it| (it.epoch, it.last_seq) == (epoch, last_seq)).map(|it| it.index)
+    }
+
+    /// The record that the next batch becomes.
+    pub(super) fn next_record(&self) -> Index {
+        self.writer.next()
     }
 
     pub(super) fn rewind(&mut self) {
         self.leased.clear();
+        self.holes = Holes::default();
         self.reader.rewind(self.floor);
-    }
-
-    fn raise_floor(&mut self, floor: Index) {
-        self.floor = self.floor.max(floor);
-        if let Err(error) = self.writer.log().trim(self.floor) {
-            self.note_failure(&error);
-        }
-    }
-
-    fn save_position(&mut self) {
-        if self.ledger.get(LEDGER) == Some(self.floor) {
-            return;
-        }
-        let saved = self.ledger.set(LEDGER, self.floor).and_then(|()| self.ledger.save());
-        match saved {
-            Ok(()) => self.acks_unsaved = 0,
-            Err(error) => self.note_failure(&error),
-        }
-    }
-
-    fn gap(&self, gap: &Gap) -> Shed {
-        self.unreadable(gap.records())
-    }
-
-    fn unreadable(&self, count: u64) -> Shed {
-        Shed { lane: self.lane, cause: LossCause::Corrupt, range: None, count }
     }
 
     pub(super) fn newest(&self, events_max: usize) -> Result<Vec<Sealed>, SeglogError> {
         back::newest(&self.writer.log(), events_max)
+    }
+
+    /// Whether a batch of the epoch that ends with `last_seq` or later is here.
+    pub(super) fn holds(&self, epoch: Epoch, last_seq: EventSeq) -> Result<bool, SeglogError> {
+        back::holds(&self.writer.log(), epoch, last_seq)
     }
 
     /// The epochs that are still held.
@@ -317,34 +323,4 @@ impl LaneSpool {
         }
         Ok(())
     }
-}
-
-/// A batch that is given up.
-pub(super) fn shed_of(header: &Header, cause: LossCause) -> Shed {
-    let range = Some((header.epoch(), header.first_seq(), header.last_seq()));
-    let count = u64::try_from(header.count()).unwrap_or(u64::MAX);
-    Shed { lane: header.lane(), cause, range, count }
-}
-
-/// Adds to the last loss when it goes on from there.
-fn merge(shed: &mut Vec<Shed>, more: Shed) {
-    if let Some(last) = shed.last_mut()
-        && (last.lane, last.cause) == (more.lane, more.cause)
-    {
-        match (&mut last.range, more.range) {
-            (Some((epoch, _, end)), Some((next, first, last_seq)))
-                if *epoch == next && end.checked_add(1) == Some(first) =>
-            {
-                *end = last_seq;
-                last.count += more.count;
-                return;
-            }
-            (None, None) => {
-                last.count += more.count;
-                return;
-            }
-            _ => (),
-        }
-    }
-    shed.push(more);
 }

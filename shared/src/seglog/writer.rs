@@ -161,6 +161,14 @@ impl Writer {
         Ok(self.flushed)
     }
 
+    /// Takes back what waits in memory, after a flush that failed: its indexes name nothing yet and
+    /// are given out again. For an owner who tells a record that cannot be written lost, and must
+    /// not see it appear later.
+    pub fn take_back(&mut self) {
+        self.buffer.clear();
+        self.next = self.flushed;
+    }
+
     /// Flushes, and makes all of it durable: one `fdatasync`, and one of the directory when the
     /// segment is new. Returns the end of what is durable: now records below it may be
     /// acknowledged.

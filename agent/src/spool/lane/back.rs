@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use cordon_shared::{
     batch::{Header, Sealed, Source},
+    id::{Epoch, EventSeq},
     seglog::{Entry, Log, SeglogError},
 };
 
@@ -53,4 +54,21 @@ pub(super) fn newest_source(log: &Log) -> Result<Option<Source>, SeglogError> {
         }
     }
     Ok(None)
+}
+
+/// Whether the newest records hold a batch of the epoch that ends with `last_seq` or later.
+pub(super) fn holds(log: &Log, epoch: Epoch, last_seq: EventSeq) -> Result<bool, SeglogError> {
+    let segments = log.segments();
+    let Some(newest) = segments.iter().rev().find(|it| it.first < it.until) else {
+        return Ok(false);
+    };
+    let mut reader = log.reader(newest.first);
+    while let Some(entry) = reader.next_entry()? {
+        let Entry::Record(record) = entry else { continue };
+        let header = Header::parse(&record.payload);
+        if header.is_ok_and(|it| it.epoch() == epoch && it.last_seq() >= last_seq) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn times_are_ago_or_absolute() {
         let now = Timestamp::from_ns(1_764_000_000_000_000_000);
-        assert_eq!(moment("2025-11-24T15:00:00Z", now).unwrap(), "2025-11-24T15:00:00Z");
+        assert_eq!(moment("2025-11-24T15:00:00Z", now).unwrap(), "2025-11-24T15:00:00.000Z");
         assert_eq!(moment("1h", now).unwrap(), "2025-11-24T15:00:00.000Z");
         assert!(moment("yesterday", now).unwrap_err().to_string().contains("24h"));
     }
