@@ -44,6 +44,8 @@ pub struct Plan {
     pub file_paths: Vec<PathBuf>,
     /// Tier of its process sensor, as the configuration names it.
     pub process_tier: &'static str,
+    /// Whether it watches the whole host, though it could have a cgroup of its own.
+    pub is_host_wide: bool,
     /// Whether it looks at connections.
     pub has_network: bool,
     /// More of its configuration, TOML; before the first table.
@@ -62,6 +64,7 @@ impl Plan {
             spool_bytes_max: 64 << 20,
             file_paths: Vec::new(),
             process_tier: "auto",
+            is_host_wide: false,
             has_network: false,
             more: String::new(),
         }
@@ -108,8 +111,10 @@ impl Agent {
             fs::create_dir_all(folder).context("make a folder for an agent")?;
         }
         let cgroup = match Testbed::degraded() {
-            None => Some(Cgroup::new(&format!("{}-{}", std::process::id(), plan.name))?),
-            Some(_) => None,
+            None if !plan.is_host_wide => {
+                Some(Cgroup::new(&format!("{}-{}", std::process::id(), plan.name))?)
+            }
+            None | Some(_) => None,
         };
         let config = plan.folder.join("agent.toml");
         write(&config, &plan.to_toml(cgroup.as_ref()))?;

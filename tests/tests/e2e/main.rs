@@ -5,5 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod cli;
+mod duckdb;
 mod enrol;
 mod stream;
