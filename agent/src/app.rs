@@ -4,6 +4,7 @@
 //! the program's one runtime. The stop follows the road: sensors, then session and containment, then
 //! the road, which ends when nobody holds its handle, after it has sealed and synced all it has.
 
+mod heap;
 mod host;
 mod obey;
 pub mod once;
@@ -119,6 +120,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
         entropy: entropy.as_ref(),
     })?;
     let sensed = Sensed::open(config, &clock, entropy.as_ref(), |lane| spool.resume(lane))?;
+    sensed.tell();
     let states = sensed.states();
     let mut sealer = Sealer::new(spool, identity.record.agent, facts.boot, Arc::clone(&clock));
     for (lane, committed) in sensed.committed() {
@@ -148,6 +150,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     );
     let ends = Ends { road: handle, containment: requests };
     connect(config, &tasks, facts, states, ends);
+    heap::trim();
     info!("running");
     stop.cancelled().await;
     sensors::join(sensors).await;

@@ -57,7 +57,7 @@ const FILE_PATHS: [&str; 6] = ["/etc", "/root", "/home", "/srv", "/var/www", "/u
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("failed to read `{path}`")]
+    #[error("failed to read `{path}` (name another file with --config)")]
     Read {
         /// Which file.
         path: PathBuf,

@@ -51,7 +51,7 @@ pub enum EnrollError {
         /// What to remove.
         path: std::path::PathBuf,
     },
-    /// No address of the token answers as the token's authority.
+    /// No address answers.
     #[error("failed to reach the collector at `{address}`")]
     Connect {
         /// The last that was tried.
@@ -63,6 +63,20 @@ pub enum EnrollError {
     /// The collector said no.
     #[error("the collector refused: {0}")]
     Refused(String),
+    /// Nobody said where to renew.
+    #[error("`enrolment` is not set: name at least one `host:port` in the configuration")]
+    NoAddress,
+    /// No address of the token answers as the token's authority.
+    #[error(
+        "what answers at `{address}` is not the collector that made this token: ask for a new one"
+    )]
+    Stranger {
+        /// Who answered.
+        address: String,
+        /// What it showed.
+        #[source]
+        source: ConnectError,
+    },
     /// The collector's answer breaks a rule: nothing of it is believed.
     #[error("the collector's answer is not to be believed: `{field}` must be {rule}")]
     Answer {
@@ -85,10 +99,10 @@ pub enum EnrollError {
 impl Classify for EnrollError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Token | Self::Answer { .. } => Kind::BadInput,
+            Self::Token | Self::NoAddress | Self::Answer { .. } => Kind::BadInput,
             Self::Already { .. } => Kind::Conflict,
             Self::Connect { .. } => Kind::Unavailable,
-            Self::Refused(_) => Kind::Forbidden,
+            Self::Refused(_) | Self::Stranger { .. } => Kind::Forbidden,
             Self::Identity(error) => error.kind(),
             Self::Keys(error) => error.kind(),
             Self::Keyring(error) => error.kind(),
@@ -186,7 +200,14 @@ async fn ask(
                     .map(tonic::Response::into_inner)
                     .map_err(|status| EnrollError::Refused(status.message().to_owned()));
             }
-            Err(source) => failure = EnrollError::Connect { address: address.clone(), source },
+            Err(source) => {
+                let address = address.clone();
+                let is_stranger = matches!(source, ConnectError::Untrusted(_));
+                failure = match is_stranger {
+                    true => EnrollError::Stranger { address, source },
+                    false => EnrollError::Connect { address, source },
+                };
+            }
         }
     }
     Err(failure)

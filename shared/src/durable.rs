@@ -58,7 +58,11 @@ pub fn create_dir(path: &Path, mode: u32) -> io::Result<()> {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            create_dir(parent.ok_or(error)?, mode)?;
+            match parent {
+                // A file system that makes no directories says the same: procfs(5).
+                Some(parent) if !parent.is_dir() => create_dir(parent, mode)?,
+                Some(_) | None => return Err(error),
+            }
             return create_dir(path, mode);
         }
         Err(error) => return Err(error),
@@ -147,6 +151,7 @@ mod tests {
         let error = create_dir(&deep.join("file"), MODE_DIR).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotADirectory);
         assert!(create_dir(&deep.join("file/below"), MODE_DIR).is_err());
+        assert!(create_dir(Path::new("/proc/none"), MODE_DIR).is_err());
     }
 
     #[test]

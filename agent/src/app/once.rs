@@ -76,7 +76,9 @@ pub fn status(config: &Config) -> Result<(), StartError> {
     print::line(&format!("tier     {}", record.host_tier));
     print::line(&format!("held     {}", if record.is_held { "yes" } else { "no" }));
     let validity = enroll::renew::validity(&identity)?;
-    print::line(&format!("until    {}", validity.until));
+    let is_over = validity.until < SystemClock.now();
+    let note = if is_over { " (over: `cordon-agent run` renews it, for 30 days)" } else { "" };
+    print::line(&format!("until    {}{note}", validity.until));
     obey::describe(config).iter().for_each(|it| print::line(it));
     if let Some(folder) = pins(config).filter(|_| config.pin) {
         print::line(&format!("pins     {}", folder.display()));

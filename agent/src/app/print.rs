@@ -12,7 +12,7 @@ use cordon_shared::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    StartError, host,
+    StartError, heap, host,
     sensors::{self, Sensed},
 };
 use crate::{
@@ -36,6 +36,8 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     };
     let unpinned = Config { pin: false, ..config.clone() };
     let sensed = Sensed::open(&unpinned, &clock, &SystemEntropy, |_| None)?;
+    sensed.tell();
+    heap::trim();
     let mut enricher = Enricher::new(enrich::Settings {
         proc: PathBuf::from("/proc"),
         passwd: PathBuf::from("/etc/passwd"),

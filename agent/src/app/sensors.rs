@@ -109,11 +109,15 @@ impl Sensed {
             exclude: vec![config.data_dir.clone()],
         };
         let file = file::choose(&watch, config.file, clock);
-        for it in [&process, &network, &file] {
+        Ok(Self { scope, chosen: [process, network, file] })
+    }
+
+    /// Logs what was chosen.
+    pub(super) fn tell(&self) {
+        for it in &self.chosen {
             let (sensor, tier) = (it.state.sensor.as_str(), it.state.tier.as_str());
             info!(sensor, tier, reason = it.state.reason, "chose a sensor's tier");
         }
-        Ok(Self { scope, chosen: [process, network, file] })
     }
 
     pub(super) fn scope(&self) -> Scope {

@@ -1,7 +1,7 @@
 //! What was begun and what came of it: survives a crash, so that a command is begun at most once.
 //!
 //! ```text
-//! file    8 header: "CDNJ", version = 1 as u16 little-endian, 2 zero bytes
+//! file    8 header: "CDNJ", version = 1 as u16 little-endian, 2 zero bytes; records; zeros as room
 //! record  4 length of the payload, 4 CRC-32C of it, payload        numbers little-endian
 //! payload 1 kind, 16 command id, then
 //!   1 begun     8 expires ns, 8 realtime ns, 16 boot id, 32 payload SHA-256, 16 incident or zeros,
@@ -10,9 +10,11 @@
 //!   3 reported  nothing: the receipt is safe in the spool
 //! ```
 //!
-//! A record is on disk before the call that writes it returns; a torn tail is cut at open. At open the
-//! file is written anew with what is still needed: ids until they expire, begun ones of the last hour
-//! (for automation's totals), receipts that are not reported.
+//! A record is on disk before the call that writes it returns; a torn tail is passed over at open. At
+//! open the file is written anew with what is still needed: ids until they expire, begun ones of the
+//! last hour (for automation's totals), receipts that are not reported; and with room for some dozens
+//! of commands. Whoever fills the disk does not keep the agent from obeying: what comes goes into that
+//! room, and where there is none to write the file anew, it is used as it is (F-6).
 //!
 //! CM-2: an agent begins a command id at most once. [`Journal::begin`] is the only way in, and refuses
 //! an id that it has seen.
@@ -20,7 +22,8 @@
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
-    io::{self, Write as _},
+    io,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,6 +38,7 @@ use cordon_shared::{
     time::Timestamp,
     wire,
 };
+use tracing::warn;
 
 use self::record::Record;
 
@@ -42,6 +46,10 @@ mod record;
 
 /// Commands that are remembered at one time: more than people or totals can give in a week (chosen).
 const COMMANDS_MAX: usize = 65_536;
+
+/// Zeros after the records: the room for what comes on a full disk (chosen: a command and its receipt
+/// take 4 KiB or less).
+const ROOM_BYTES: usize = 256 << 10;
 
 /// How far automation's kills are counted back.
 pub const TOTALS_WINDOW: Duration = Duration::from_secs(3_600);
@@ -143,12 +151,14 @@ pub struct Entry {
 pub struct Journal {
     path: PathBuf,
     file: File,
+    /// Where the next record goes.
+    end: u64,
     entries: BTreeMap<CommandId, Entry>,
 }
 
 impl Journal {
-    /// Opens `commands` in `dir`, which is made when it is missing; cuts a torn tail, forgets what is
-    /// no longer needed at `now`.
+    /// Opens `commands` in `dir`, which is made when it is missing; passes over a torn tail, forgets
+    /// what is no longer needed at `now`.
     ///
     /// # Errors
     /// [`JournalError::Disk`].
@@ -161,14 +171,24 @@ impl Journal {
             Err(error) => return Err(disk("read", &path)(error)),
         };
         let mut entries = BTreeMap::new();
-        for record in record::read(&bytes) {
+        let (records, mut end) = record::read(&bytes);
+        for record in records {
             apply(&mut entries, record);
         }
         entries.retain(|_, it| is_needed(it, now));
-        let text = record::write(&entries);
-        durable::write(&path, &text, durable::MODE_SECRET).map_err(disk("write", &path))?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(disk("open", &path))?;
-        Ok(Self { path, file, entries })
+        let mut text = record::write(&entries);
+        let needed = text.len();
+        text.resize(needed + ROOM_BYTES, 0);
+        match durable::write(&path, &text, durable::MODE_SECRET) {
+            Ok(()) => end = needed,
+            // As it is, with what it remembers beyond need.
+            Err(error) if is_full(&error) && end > 0 => {
+                warn!("no room to write `{}` anew: it is used as it is", path.display());
+            }
+            Err(error) => return Err(disk("write", &path)(error)),
+        }
+        let file = OpenOptions::new().write(true).open(&path).map_err(disk("open", &path))?;
+        Ok(Self { path, file, end: end as u64, entries })
     }
 
     /// What is known of a command.
@@ -256,16 +276,20 @@ impl Journal {
 
     fn append(&mut self, record: Record) -> Result<(), JournalError> {
         let bytes = record::encode(&record);
-        let start = self.file.metadata().map_err(disk("measure", &self.path))?.len();
-        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
+        let written = self.file.write_all_at(&bytes, self.end).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
-            // Half a record would hide those after it.
-            drop(self.file.set_len(start));
+            // What is told not to be there must not be found at the next open.
+            drop(self.file.write_all_at(&vec![0; bytes.len()], self.end));
             return Err(disk("append to", &self.path)(error));
         }
+        self.end = self.end.saturating_add(bytes.len() as u64);
         apply(&mut self.entries, record);
         Ok(())
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn is_needed(entry: &Entry, now: Timestamp) -> bool {

@@ -93,8 +93,7 @@ impl Renewal {
         let identity = Identity::read(&self.files)?;
         let key = Identity::key(&self.files)?;
         let leaf = identity.chain.first().map(|it| it.to_vec()).unwrap_or_default();
-        let mut failure =
-            EnrollError::Answer { field: "enrolment", rule: "set in the configuration" };
+        let mut failure = EnrollError::NoAddress;
         for address in &self.addresses {
             let own = validity(&identity).ok();
             let clock = Arc::clone(&self.clock);

@@ -92,6 +92,7 @@ const UNSAFE_HOMES: &[(&str, &str)] = &[
     ("agent/src/sensor/ebpf/ring.rs", "the ring buffer is shared memory"),
     ("agent/src/sensor/file/fanotify/handle.rs", "open_by_handle_at(2) has no safe wrapper"),
     ("agent/src/containment/linux.rs", "the only door to effects"),
+    ("agent/src/app/heap.rs", "malloc_trim(3) has no safe wrapper"),
     ("agent/src/sandbox.rs", "seccomp and capabilities"),
     ("tests/src/child.rs", "between fork and exec only raw calls are allowed"),
 ];

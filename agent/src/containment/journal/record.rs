@@ -46,16 +46,16 @@ pub(super) fn write(entries: &BTreeMap<CommandId, Entry>) -> Vec<u8> {
     bytes
 }
 
-/// The records of a file up to the first that is torn or damaged: what was written after that one
-/// was never promised to anybody.
-pub(super) fn read(bytes: &[u8]) -> Vec<Record> {
+/// The records of a file up to the first that is torn or damaged, and where they end: what was
+/// written after that was never promised to anybody. 0 when the file is none of ours.
+pub(super) fn read(bytes: &[u8]) -> (Vec<Record>, usize) {
     let mut records = Vec::new();
-    let Some(mut rest) = bytes.strip_prefix(&HEADER) else { return records };
+    let Some(mut rest) = bytes.strip_prefix(&HEADER) else { return (records, 0) };
     while let Some((record, after)) = next(rest) {
         records.push(record);
         rest = after;
     }
-    records
+    (records, bytes.len() - rest.len())
 }
 
 fn next(bytes: &[u8]) -> Option<(Record, &[u8])> {

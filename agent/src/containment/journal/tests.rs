@@ -93,17 +93,37 @@ fn a_torn_tail_is_cut_and_what_came_before_it_stays() {
     let mut journal = open(&dir, NOW);
     journal.begin(intent(1)).unwrap();
     let path = dir.path().join("journal/commands");
-    let whole = std::fs::read(&path).unwrap();
+    let end_of = |bytes: &[u8]| record::read(bytes).1;
+    let whole = end_of(&std::fs::read(&path).unwrap());
     journal.begin(intent(2)).unwrap();
     let both = std::fs::read(&path).unwrap();
-    for cut in whole.len()..both.len() {
-        File::create(&path).unwrap().write_all(&both[..cut]).unwrap();
-        let mut journal = open(&dir, NOW);
-        assert!(journal.find(command(1)).is_some(), "{cut}");
-        assert!(journal.find(command(2)).is_none(), "{cut}");
-        journal.begin(intent(3)).unwrap();
-        assert!(open(&dir, NOW).find(command(3)).is_some(), "{cut}");
+    let end = end_of(&both);
+    for cut in whole..end {
+        // Torn in the room, and torn at the end of a file without room.
+        for room in [0, 64] {
+            let torn = [&both[..cut], &vec![0; room]].concat();
+            File::create(&path).unwrap().write_all(&torn).unwrap();
+            let mut journal = open(&dir, NOW);
+            assert!(journal.find(command(1)).is_some(), "{cut}");
+            assert!(journal.find(command(2)).is_none(), "{cut}");
+            journal.begin(intent(3)).unwrap();
+            assert!(open(&dir, NOW).find(command(3)).is_some(), "{cut}");
+        }
     }
+}
+
+#[test]
+fn f_6_a_command_and_its_receipt_take_no_new_room_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(&dir, NOW);
+    let path = dir.path().join("journal/commands");
+    let before = std::fs::metadata(&path).unwrap().len();
+    for number in 1..=40 {
+        journal.begin(intent(number)).unwrap();
+        let sha256 = intent(number).payload_sha256;
+        journal.end(command(number), NOW, sha256, receipt()).unwrap();
+    }
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), before);
 }
 
 #[test]
@@ -121,14 +141,14 @@ fn every_record_comes_back_and_every_cut_or_flip_of_one_is_refused() {
     for record in records {
         let header = record::write(&BTreeMap::new());
         let whole = [header.clone(), record::encode(&record)].concat();
-        assert_eq!(record::read(&whole), [record]);
+        assert_eq!(record::read(&whole), (vec![record], whole.len()));
         for cut in 0..whole.len() {
-            assert!(record::read(&whole[..cut]).is_empty(), "{cut}");
+            assert!(record::read(&whole[..cut]).0.is_empty(), "{cut}");
         }
         for flip in header.len()..whole.len() {
             let mut bytes = whole.clone();
             bytes[flip] ^= 1;
-            assert!(record::read(&bytes).is_empty(), "{flip}");
+            assert!(record::read(&bytes).0.is_empty(), "{flip}");
         }
     }
 }
