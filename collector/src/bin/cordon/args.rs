@@ -37,6 +37,9 @@ pub(crate) struct Access {
     /// The file of its authority's certificate, `pki/authority.pem`; also `CORDON_CA`.
     #[arg(long, global = true)]
     pub(crate) ca: Option<PathBuf>,
+    /// The file that `login` keeps and the other verbs read; also `CORDON_PROFILE`.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 /// What to do.
@@ -79,6 +82,17 @@ pub(crate) enum Verb {
     /// Make keys and sign keyrings, away from any collector.
     #[command(subcommand)]
     Key(Key),
+    /// Print a script that completes these verbs in a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each verb.
+    Man {
+        /// The folder to write them to.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Plays the stage of the demo.
     #[command(hide = true)]
     DemoStage {
@@ -245,6 +259,11 @@ pub(crate) enum Rule {
     Check {
         /// Sigma rules.
         #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Run rules over the examples that they bring, and say what each gave; needs no collector.
+    Test {
+        /// Sigma rules; without any, those that come with the collector.
         files: Vec<PathBuf>,
     },
     /// Add a rule to a keyring's draft: once that is signed, automation may act on it.

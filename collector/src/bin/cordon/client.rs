@@ -20,8 +20,9 @@ use ureq::{
 };
 
 use crate::{
+    args::Access,
     failure::{self, Failure, Why},
-    profile::Profile,
+    profile::{self, Profile},
 };
 
 /// How long the collector may take to be reached (chosen: another continent).
@@ -41,9 +42,35 @@ pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
     bearer: String,
+    whence: String,
+}
+
+/// A page of a list; the lake also says whether it looked everywhere.
+#[derive(serde::Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+    #[serde(default)]
+    is_partial: bool,
+}
+
+/// Items of a list.
+pub(crate) struct Listed<T> {
+    /// The items.
+    pub(crate) items: Vec<T>,
+    /// Whether something that should be among them may be missing.
+    pub(crate) is_partial: bool,
 }
 
 impl Client {
+    /// For whom options, environment and `cordon login` name.
+    ///
+    /// # Errors
+    /// What is missing, and how to give it.
+    pub(crate) fn of(access: &Access) -> anyhow::Result<Self> {
+        Ok(Self::open(&Profile::gather(access)?)?.naming(profile::whence(access)))
+    }
+
     /// Makes it; nothing is asked yet.
     ///
     /// # Errors
@@ -67,7 +94,14 @@ impl Client {
             .timeout_connect(Some(REACHED_WITHIN))
             .build();
         let url = profile.url.trim_end_matches('/').to_owned();
-        Ok(Self { agent: config.into(), url, bearer: format!("Bearer {}", profile.token) })
+        let bearer = format!("Bearer {}", profile.token);
+        let whence = "the one that was given".to_owned();
+        Ok(Self { agent: config.into(), url, bearer, whence })
+    }
+
+    /// The same; where its authority's certificate came from, for a person who must look at it.
+    pub(crate) fn naming(self, whence: String) -> Self {
+        Self { whence, ..self }
     }
 
     /// Reads something.
@@ -119,19 +153,37 @@ impl Client {
         query: &Query,
         items_max: usize,
     ) -> anyhow::Result<Vec<T>> {
-        let (mut items, mut cursor) = (Vec::new(), None::<String>);
+        Ok(self.pages(path, query, items_max)?.items)
+    }
+
+    /// The same, and whether the collector looked everywhere.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(crate) fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &Query,
+        items_max: usize,
+    ) -> anyhow::Result<Listed<T>> {
+        let mut listed = Listed { items: Vec::new(), is_partial: false };
+        let mut cursor = None::<String>;
         loop {
-            let left = u32::try_from(items_max.saturating_sub(items.len())).unwrap_or(PAGE_MAX);
+            let left = items_max.saturating_sub(listed.items.len());
+            let left = u32::try_from(left).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
             let mut query = query.clone();
-            query.push(("limit", left.clamp(1, PAGE_MAX).to_string()));
-            query.extend(cursor.map(|it| ("cursor", it)));
-            let page: view::List<T> = self.get(path, &query)?;
-            items.extend(page.items);
-            cursor = page.next_cursor;
-            if cursor.is_none() || items.len() >= items_max {
-                items.truncate(items_max);
-                return Ok(items);
+            query.push(("limit", left.to_string()));
+            query.extend(cursor.clone().map(|it| ("cursor", it)));
+            let page: Page<T> = self.get(path, &query)?;
+            listed.items.extend(page.items);
+            listed.is_partial |= page.is_partial;
+            // A cursor that stands still would be asked for ever.
+            let is_last = page.next_cursor.is_none() || page.next_cursor == cursor;
+            if is_last || listed.items.len() >= items_max {
+                listed.items.truncate(items_max);
+                return Ok(listed);
             }
+            cursor = page.next_cursor;
         }
     }
 
@@ -141,6 +193,7 @@ impl Client {
     /// [`Failure`].
     pub(crate) fn stream(&self, path: &str) -> anyhow::Result<impl BufRead + use<>> {
         let asked = self.agent.get(format!("{}{path}", self.url));
+        let asked = asked.config().timeout_recv_response(Some(ANSWERS_WITHIN)).build();
         let answer = asked.header("authorization", &self.bearer).call();
         let answer = self.judge(answer)?;
         Ok(BufReader::new(answer.into_body().into_reader()))
@@ -171,24 +224,66 @@ impl Client {
             Err(_) => format!("the collector answered {status}"),
         };
         let hint = match status.as_u16() {
-            401 => "; the token is not known or has ended: `cordon login` with another",
+            401 => "; `cordon login` with a token that is known and has not ended",
+            429 => "; ask again in a moment",
             _ => "",
         };
         Err(Failure::new(why, format!("{said}{hint}")).into())
     }
 
+    /// Why no answer came, and what to do about it.
     fn unreached(&self, error: &ureq::Error) -> Failure {
-        let text = error.to_string();
-        if text.contains("certificate") || text.contains("UnknownIssuer") {
-            let text = format!(
-                "{} does not prove to be the collector of this authority: {text}; \
-                 give its `pki/authority.pem` with --ca",
-                self.url
-            );
-            return Failure::new(Why::Refused, text);
+        let (url, whence) = (&self.url, &self.whence);
+        if let Some(error) = tls_error(error) {
+            return Failure::new(Why::Refused, distrust(url, whence, error));
         }
-        let text =
-            format!("{} cannot be reached: {text}; is it up, and is the port 7445?", self.url);
+        if matches!(error, ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_)) {
+            return Failure::new(Why::Usage, format!("`{url}` is no `https://HOST:PORT`"));
+        }
+        let why = if let ureq::Error::Timeout(_) = error {
+            "it does not answer in time".to_owned()
+        } else if let ureq::Error::Io(error) = error {
+            error.to_string()
+        } else {
+            error.to_string()
+        };
+        let text = format!(
+            "{url} cannot be reached: {why}; is the collector up, and is this its port for \
+             responders (7445)?"
+        );
         Failure::new(Why::Unreachable, text)
     }
 }
+
+/// What TLS has against the other side, when that is what failed.
+fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
+    if let ureq::Error::Rustls(error) = error {
+        return Some(error);
+    }
+    let ureq::Error::Io(error) = error else { return None };
+    error.get_ref()?.downcast_ref()
+}
+
+/// Why the other side is not believed to be the collector.
+fn distrust(url: &str, whence: &str, error: &rustls::Error) -> String {
+    use rustls::{
+        CertificateError::{BadSignature, NotValidForName, NotValidForNameContext, UnknownIssuer},
+        Error::InvalidCertificate,
+    };
+    if let InvalidCertificate(UnknownIssuer | BadSignature) = error {
+        return format!(
+            "the certificate of {url} is not from the pinned authority, {whence}; if this is the \
+             right address, give that collector's `pki/authority.pem` with --ca, from its own disk"
+        );
+    }
+    if let InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) = error {
+        return format!(
+            "the certificate of {url} is from the pinned authority, and not for this name; dial a \
+             name in `names` of `collector.toml`"
+        );
+    }
+    format!("{url} does not prove to be the collector, by {whence}: {error}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The verbs that ask a collector, one file for each noun.
+//! The verbs, one file for each noun.
 
 pub(crate) mod audit;
 pub(crate) mod case;
@@ -6,4 +6,5 @@ pub(crate) mod event;
 pub(crate) mod fleet;
 pub(crate) mod keyring;
 pub(crate) mod login;
+pub(crate) mod manual;
 pub(crate) mod rule;

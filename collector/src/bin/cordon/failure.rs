@@ -11,6 +11,8 @@ pub(crate) enum Why {
     Usage = 2,
     /// It was refused, or this caller may not.
     Refused = 3,
+    /// It was done in part; what is shown is true and not all.
+    Partial = 4,
     /// It is not there.
     NotFound = 5,
     /// The collector cannot be reached.
@@ -32,10 +34,24 @@ impl Failure {
     }
 }
 
+/// Whoever read the output has stopped: `cordon host list | head`. Nothing failed.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+pub(crate) struct Unread;
+
+/// Whether an error only says that nobody reads any more.
+pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
+    error.chain().any(<dyn std::error::Error>::is::<Unread>)
+}
+
 /// The exit code of an error: what its cause says, else 1.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(why(error) as u8)
+}
+
+fn why(error: &anyhow::Error) -> Why {
     let failure = error.chain().find_map(|it| it.downcast_ref::<Failure>());
-    ExitCode::from(failure.map_or(Why::Failed, |it| it.why) as u8)
+    failure.map_or(Why::Failed, |it| it.why)
 }
 
 /// What an answer's HTTP status means.
@@ -52,24 +68,44 @@ pub(crate) fn of_status(status: u16) -> Why {
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
+    use expect_test::expect;
 
-    use super::{Failure, Why, exit_code, of_status};
+    use super::{Failure, Unread, Why, is_unread, of_status, why};
 
     #[test]
     fn a_code_survives_what_is_said_around_it() {
         let failed: anyhow::Result<()> = Err(Failure::new(Why::NotFound, "no such host").into());
         let error = failed.context("show the host").unwrap_err();
-        assert_eq!(
-            format!("{:?}", exit_code(&error)),
-            format!("{:?}", std::process::ExitCode::from(5))
-        );
+        assert_eq!(why(&error), Why::NotFound);
         assert_eq!(format!("{error:#}"), "show the host: no such host");
+        assert_eq!(why(&anyhow::anyhow!("anything else")), Why::Failed);
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        assert!(is_unread(&anyhow::Error::from(Unread).context("show the host")));
+        assert!(!is_unread(&anyhow::anyhow!("anything else")));
     }
 
     #[test]
     fn every_refusal_of_the_collector_has_a_code() {
-        let codes =
-            [400, 401, 403, 404, 409, 413, 429, 500, 503, 504].map(|it| of_status(it) as u8);
-        assert_eq!(codes, [2, 3, 3, 5, 3, 2, 1, 1, 6, 6]);
+        let statuses = [400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 504];
+        let lines: Vec<_> = statuses
+            .iter()
+            .map(|it| format!("{it} {:?} {}", of_status(*it), of_status(*it) as u8))
+            .collect();
+        expect![[r"
+            400 Usage 2
+            401 Refused 3
+            403 Refused 3
+            404 NotFound 5
+            409 Refused 3
+            413 Usage 2
+            422 Usage 2
+            429 Failed 1
+            500 Failed 1
+            503 Unreachable 6
+            504 Unreachable 6"]]
+        .assert_eq(&lines.join("\n"));
     }
 }

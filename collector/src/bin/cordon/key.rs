@@ -9,7 +9,7 @@ use cordon_shared::{
     time::{Clock as _, SystemClock},
 };
 
-use crate::args::Key;
+use crate::{args::Key, render};
 
 /// Does what was asked.
 ///
@@ -27,8 +27,7 @@ pub(crate) fn run(command: &Key) -> anyhow::Result<()> {
             let draft = author::Draft::read(draft, SystemClock.now()).context("read the draft")?;
             let bundle = author::sign(&draft, &signers);
             author::write_bundle(out, &bundle).context("write the keyring")?;
-            say(&format!("signed keyring: {}", out.display()));
-            Ok(())
+            render::say(&format!("signed keyring: {}", out.display()))
         }
     }
 }
@@ -36,12 +35,6 @@ pub(crate) fn run(command: &Key) -> anyhow::Result<()> {
 fn make(out: &Path, name: &str) -> anyhow::Result<()> {
     let key = author::new_key(&SystemEntropy);
     let files = author::write_key(out, name, &key).context("write the key")?;
-    say(&format!("private key, keep it off the collector: {}", files.private.display()));
-    say(&format!("public key, to be handed on:            {}", files.public.display()));
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the person asked for")]
-fn say(line: &str) {
-    println!("{line}");
+    render::say(&format!("private key, keep it off the collector: {}", files.private.display()))?;
+    render::say(&format!("public key, to be handed on:            {}", files.public.display()))
 }

@@ -16,13 +16,13 @@ use clap::Parser;
 use self::{
     args::{Args, Rule, Verb},
     client::Client,
-    command::{audit, case, event, fleet, keyring, login, rule},
-    profile::Profile,
+    command::{audit, case, event, fleet, keyring, login, manual, rule},
 };
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if failure::is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "an error is for the person at the terminal")]
             {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> anyhow::Result<()> {
     let output = args.output;
-    let client = || Client::open(&Profile::gather(&args.access)?);
+    let client = || Client::of(&args.access);
     match &args.verb {
         Verb::Demo(options) => demo::run(options),
         Verb::DemoStage { cgroup } => demo::stage(cgroup.as_deref()),
@@ -53,5 +53,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Rule(offline) => rule::offline(output, offline),
         Verb::Keyring(keyring) => keyring::run(&client()?, output, keyring),
         Verb::Audit(audit) => audit::run(&client()?, output, audit),
+        Verb::Completions { shell } => manual::completions(*shell),
+        Verb::Man { out } => manual::pages(out.as_deref()),
     }
 }

@@ -1,9 +1,13 @@
 //! Which collector, whom it must prove to be, and who asks: what `login` keeps.
 //!
-//! Options win over `CORDON_URL`, `CORDON_CA` and `CORDON_TOKEN`, which win over the file. The file
-//! belongs to its owner alone, since it holds a bearer token.
+//! Options win over `CORDON_URL`, `CORDON_CA`, `CORDON_TOKEN` and `CORDON_PROFILE`, which win over
+//! the file. The file belongs to its owner alone, since it holds a bearer token; the token is no
+//! option, since everybody on the machine can read those.
 
-use std::{env, io, path::PathBuf};
+use std::{
+    env, fmt, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use cordon_shared::durable;
@@ -15,7 +19,7 @@ use crate::{
 };
 
 /// What is needed to ask.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Profile {
     /// `https://HOST:PORT`.
@@ -26,13 +30,19 @@ pub(crate) struct Profile {
     pub(crate) token: String,
 }
 
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Profile({})", self.url)
+    }
+}
+
 impl Profile {
     /// Gathers it.
     ///
     /// # Errors
     /// What is missing, and how to give it.
     pub(crate) fn gather(access: &Access) -> anyhow::Result<Self> {
-        let kept = read()?;
+        let kept = read(access)?;
         let missing = |what: &str| {
             let text =
                 format!("no {what} is known: run `cordon login --url … --ca … --token-file …`");
@@ -51,10 +61,13 @@ impl Profile {
     ///
     /// # Errors
     /// The disk's.
-    pub(crate) fn keep(&self) -> anyhow::Result<PathBuf> {
-        let path = path()?;
+    pub(crate) fn keep(&self, access: &Access) -> anyhow::Result<PathBuf> {
+        let path = path(access)?;
         let folder = path.parent().context("find the folder of settings")?;
-        durable::create_dir(folder, durable::MODE_DIR).context("make the folder of settings")?;
+        if !folder.as_os_str().is_empty() {
+            durable::create_dir(folder, durable::MODE_DIR)
+                .context("make the folder of settings")?;
+        }
         let text = toml::to_string(self).context("write the profile")?;
         durable::write(&path, text.as_bytes(), durable::MODE_SECRET)
             .with_context(|| format!("write `{}`", path.display()))?;
@@ -80,25 +93,80 @@ pub(crate) fn given_ca(access: &Access) -> anyhow::Result<Option<String>> {
     path.map(read).transpose()
 }
 
+/// Where the authority's certificate comes from, for a person to look at.
+pub(crate) fn whence(access: &Access) -> String {
+    let file = access.ca.clone().or_else(|| variable("CORDON_CA").map(PathBuf::from));
+    match (file, path(access)) {
+        (Some(file), _) => format!("`{}`", file.display()),
+        (None, Ok(profile)) => format!("`{}`, kept by `cordon login`", profile.display()),
+        (None, Err(_)) => "the profile".to_owned(),
+    }
+}
+
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|it| !it.is_empty())
 }
 
-fn read() -> anyhow::Result<Option<Profile>> {
-    let Ok(path) = path() else { return Ok(None) };
+fn read(access: &Access) -> anyhow::Result<Option<Profile>> {
+    let Ok(path) = path(access) else { return Ok(None) };
     match std::fs::read_to_string(&path) {
         Ok(text) => toml::from_str(&text)
             .map(Some)
-            .with_context(|| format!("read `{}`; `cordon login` writes it anew", path.display())),
+            .map_err(|error| unreadable(&path, error.message()).into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("read `{}`", path.display())),
     }
 }
 
-/// `$XDG_CONFIG_HOME/cordon/profile.toml`, or below `~/.config`.
-fn path() -> anyhow::Result<PathBuf> {
+/// The parser's own text would show the line that it stumbled over, and with it the token.
+fn unreadable(path: &Path, message: &str) -> Failure {
+    let text =
+        format!("`{}` is no profile: {message}; `cordon login` writes it anew", path.display());
+    Failure::new(Why::Failed, text)
+}
+
+/// What is given, or `$XDG_CONFIG_HOME/cordon/profile.toml`, or that below `~/.config`.
+fn path(access: &Access) -> anyhow::Result<PathBuf> {
+    let given = access.profile.clone().or_else(|| variable("CORDON_PROFILE").map(PathBuf::from));
+    if let Some(path) = given {
+        return Ok(path);
+    }
     let base = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
     let base = base.or_else(home).context("find the home folder: `HOME` is not set")?;
     Ok(base.join("cordon").join("profile.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{Profile, read};
+    use crate::args::Access;
+
+    #[test]
+    fn a_profile_is_its_owners_alone_and_reads_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/profile.toml");
+        let access = Access { profile: Some(path.clone()), ..Access::default() };
+        assert!(read(&access).unwrap().is_none());
+        let profile = Profile {
+            url: "https://collector:7445".to_owned(),
+            ca: "-----BEGIN CERTIFICATE-----\n".to_owned(),
+            token: "cordon_api_1".to_owned(),
+        };
+        profile.keep(&access).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(read(&access).unwrap().unwrap().url, profile.url);
+    }
+
+    #[test]
+    fn a_broken_profile_does_not_show_its_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("profile.toml");
+        cordon_shared::durable::write(&path, b"token = \"secret\" x", 0o600).unwrap();
+        let error = read(&Access { profile: Some(path), ..Access::default() }).unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.contains("cordon login") && !said.contains("secret"), "{said}");
+    }
 }

@@ -21,12 +21,18 @@ pub(crate) fn run(client: &Client, output: Output, audit: &Audit) -> anyhow::Res
             render::list(output, &rows)
         }
         Audit::Verify => {
+            let wait = render::wait("walking the chain");
             let verdict: view::AuditVerdict = client.get("/api/v1/audit/verify", &Vec::new())?;
+            drop(wait);
             render::one(output, &verdict)?;
             if verdict.is_whole {
                 return Ok(());
             }
-            let text = "the audit log is broken: somebody changed rows that were written before";
+            let text = format!(
+                "the audit log is broken after row {}: rows were changed or taken out behind the \
+                 collector's back; keep a copy of its state before anything else",
+                verdict.rows
+            );
             Err(Failure::new(Why::Failed, text).into())
         }
     }

@@ -4,14 +4,15 @@ use cordon_collector::api::view;
 
 use super::fleet::{listed, segment};
 use crate::{
-    args::{Listing, Output, Show},
+    args::{Output, Show},
     client::Client,
     render::{self, Row},
 };
 
-/// Entries of a timeline, detections and commands that are shown of one incident (chosen: what a
-/// person reads).
-const SHOWN_MAX: usize = 200;
+/// Entries of a timeline that are shown (chosen: more than a person reads).
+const ENTRIES_MAX: usize = 2_000;
+/// Detections, and commands, that are asked for one by one (chosen: a few seconds of questions).
+const NAMED_MAX: usize = 200;
 
 /// Detections.
 ///
@@ -68,25 +69,71 @@ struct Whole {
 fn whole(client: &Client, output: Output, id: &str) -> anyhow::Result<()> {
     let incident: view::Incident = client.get(&format!("/api/v1/incidents/{id}"), &Vec::new())?;
     let path = format!("/api/v1/incidents/{id}/timeline");
-    let listing = Listing { limit: SHOWN_MAX };
-    let is_its = |of: Option<&str>| of == Some(id);
-    let mut detections: Vec<view::Detection> = listed(client, "/api/v1/detections", &listing)?;
-    detections.retain(|it| is_its(it.incident_id.as_deref()));
-    let mut commands: Vec<view::Command> = listed(client, "/api/v1/commands", &listing)?;
-    commands.retain(|it| is_its(it.incident_id.as_deref()));
-    let timeline = listed(client, &path, &listing)?;
+    let timeline: Vec<view::Entry> = client.list(&path, &Vec::new(), ENTRIES_MAX)?;
+    let detections = named(client, &timeline, "detection", "/api/v1/detections")?;
+    let commands = named(client, &timeline, "command", "/api/v1/commands")?;
     let whole = Whole { incident, timeline, detections, commands };
     if output == Output::Json {
         return render::one(output, &whole);
     }
     render::one(output, &whole.incident)?;
-    part("phases", &whole.incident.phases)?;
-    part("timeline", &whole.timeline)?;
-    part("detections", &whole.detections)?;
-    part("commands", &whole.commands)
+    part("Phases", &whole.incident.phases)?;
+    part("Timeline", &whole.timeline)?;
+    part("Detections", &whole.detections)?;
+    part("Commands", &whole.commands)
+}
+
+/// What the timeline names, in the order in which it first does.
+fn named<T: serde::de::DeserializeOwned>(
+    client: &Client,
+    timeline: &[view::Entry],
+    kind: &str,
+    path: &str,
+) -> anyhow::Result<Vec<T>> {
+    let ids = ids(timeline, kind);
+    ids.iter().map(|id| client.get(&format!("{path}/{}", segment(id)?), &Vec::new())).collect()
+}
+
+/// The ids behind `detection ID` or `command ID`, each once.
+fn ids<'a>(timeline: &'a [view::Entry], kind: &str) -> Vec<&'a str> {
+    let mut ids = Vec::new();
+    for entry in timeline {
+        if let Some((it, id)) = entry.object.split_once(' ')
+            && it == kind
+            && !ids.contains(&id)
+        {
+            ids.push(id);
+        }
+    }
+    ids.truncate(NAMED_MAX);
+    ids
 }
 
 fn part<T: Row>(title: &str, items: &[T]) -> anyhow::Result<()> {
-    render::say(&format!("\n{title}"));
+    render::say(&format!("\n{title}"))?;
     render::list(Output::Table, items)
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_collector::api::view;
+
+    use super::ids;
+
+    #[test]
+    fn a_timeline_names_each_thing_once() {
+        let entry = |object: &str| view::Entry {
+            number: 1,
+            at: String::new(),
+            recorded: String::new(),
+            kind: String::new(),
+            actor: String::new(),
+            text: String::new(),
+            object: object.to_owned(),
+        };
+        let timeline = ["incident a", "detection b", "command c", "detection d", "detection b"];
+        let timeline = timeline.map(entry);
+        assert_eq!(ids(&timeline, "detection"), ["b", "d"]);
+        assert_eq!(ids(&timeline, "command"), ["c"]);
+    }
 }

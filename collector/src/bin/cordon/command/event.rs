@@ -3,7 +3,6 @@
 use std::io::BufRead as _;
 
 use anyhow::Context as _;
-use cordon_collector::api::view;
 use cordon_shared::time::{Clock as _, SystemClock, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,13 +26,19 @@ pub(crate) fn run(client: &Client, output: Output, event: &Event) -> anyhow::Res
     match event {
         Event::Search(search) => {
             let query = query(search, SystemClock.now())?;
-            let events: Vec<Shown> = client.list("/api/v1/events", &query, search.limit)?;
-            render::list(output, &events)
+            let wait = render::wait("searching");
+            let found = client.pages::<Shown>("/api/v1/events", &query, search.limit)?;
+            drop(wait);
+            render::list(output, &found.items)?;
+            whole(found.is_partial)
         }
         Event::Count(search) => {
             let query = query(search, SystemClock.now())?;
-            let counts: view::List<Count> = client.get("/api/v1/events/count", &query)?;
-            render::list(output, &counts.items)
+            let wait = render::wait("counting");
+            let counts: Counts = client.get("/api/v1/events/count", &query)?;
+            drop(wait);
+            render::list(output, &counts.items)?;
+            whole(counts.is_partial)
         }
         Event::Show { id } => {
             let event: Value =
@@ -41,14 +46,21 @@ pub(crate) fn run(client: &Client, output: Output, event: &Event) -> anyhow::Res
             // An event is nested: as JSON it can be read whole.
             match output {
                 Output::Json => render::one(output, &event),
-                Output::Table => {
-                    render::say(&serde_json::to_string_pretty(&event)?);
-                    Ok(())
-                }
+                Output::Table => render::say(&render::json(&event)?),
             }
         }
         Event::Tail => tail(client, output),
     }
+}
+
+/// Says so when the lake could not be read whole.
+fn whole(is_partial: bool) -> anyhow::Result<()> {
+    if !is_partial {
+        return Ok(());
+    }
+    let text = "what is shown is true and may not be all: the search met its bounds, or a file \
+                that cannot be read; ask for less with --since, --until or --class";
+    Err(Failure::new(Why::Partial, text).into())
 }
 
 /// An event as the collector gives it: OCSF.
@@ -88,7 +100,8 @@ impl Shown {
 }
 
 impl Row for Shown {
-    const HEAD: &'static [&'static str] = &["time", "host", "event", "pid", "user", "what"];
+    const HEAD: &'static [&'static str] = &["time (utc)", "host", "event", "pid", "user", "what"];
+    const LESS: &'static [&'static str] = &["user", "pid"];
 
     fn cells(&self) -> Vec<String> {
         let ms = self.0.get("time").and_then(Value::as_i64).unwrap_or_default();
@@ -96,7 +109,7 @@ impl Row for Shown {
         let pids = ["/process/pid", "/actor/process/pid"];
         let pid = pids.iter().find_map(|it| self.0.pointer(it)).and_then(Value::as_u64);
         vec![
-            render::time(&at),
+            render::instant(&at),
             self.needle("cordon_host_name").unwrap_or_default(),
             self.needle("cordon_kind").unwrap_or_default(),
             pid.map_or_else(|| "-".to_owned(), |it| it.to_string()),
@@ -104,6 +117,14 @@ impl Row for Shown {
             self.what(),
         ]
     }
+}
+
+/// What `count` answers.
+#[derive(Deserialize)]
+struct Counts {
+    items: Vec<Count>,
+    #[serde(default)]
+    is_partial: bool,
 }
 
 /// How many there are of a class.
@@ -186,33 +207,40 @@ fn tail(client: &Client, output: Output) -> anyhow::Result<()> {
         line.clear();
         let mut bounded = std::io::Read::take(&mut stream, LINE_BYTES_MAX as u64);
         if bounded.read_until(b'\n', &mut line).context("read the live stream")? == 0 {
-            return Err(Failure::new(Why::Unreachable, "the collector ended the stream").into());
+            let text = "the collector ended the stream; it may have stopped: `cordon status`";
+            return Err(Failure::new(Why::Unreachable, text).into());
         }
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
         if let Some(it) = text.strip_prefix("event:") {
             it.trim().clone_into(&mut kind);
-        } else if let Some(data) = text.strip_prefix("data:") {
-            show(&kind, data.trim(), output)?;
+        } else if let Some(data) = text.strip_prefix("data:")
+            && let Some(line) = live(&kind, data.trim(), output)?
+        {
+            render::say(&line)?;
         }
     }
 }
 
-fn show(kind: &str, data: &str, output: Output) -> anyhow::Result<()> {
-    match (kind, output) {
-        ("event", Output::Json) => render::say(data),
+/// The line for one thing of the live stream; nothing for what is no event.
+fn live(kind: &str, data: &str, output: Output) -> anyhow::Result<Option<String>> {
+    Ok(match (kind, output) {
+        ("event" | "missed", Output::Json) => {
+            let value: Value = serde_json::from_str(data).context("read the live stream")?;
+            Some(render::escape_json(&value.to_string()))
+        }
         ("event", Output::Table) => {
             let event: Shown = serde_json::from_str(data).context("read an event")?;
             let cells: Vec<_> = event.cells().iter().map(|it| render::safe(it)).collect();
-            render::say(&cells.join("  "));
+            Some(cells.join("  "))
         }
         ("missed", Output::Table) => {
             let missed: Value = serde_json::from_str(data).context("read what was missed")?;
-            render::say(&format!("({} events came too fast to be shown)", missed["count"]));
+            let count = missed.get("count").and_then(Value::as_u64).unwrap_or_default();
+            Some(format!("({count} came too fast to be shown; they are in the lake)"))
         }
-        _ => (),
-    }
-    Ok(())
+        (_, Output::Json | Output::Table) => None,
+    })
 }
 
 #[cfg(test)]
@@ -220,7 +248,8 @@ mod tests {
     use cordon_shared::time::Timestamp;
     use serde_json::json;
 
-    use super::{Row as _, Shown, class, moment};
+    use super::{Row as _, Shown, class, live, moment};
+    use crate::args::Output;
 
     #[test]
     fn times_are_ago_or_absolute() {
@@ -248,5 +277,22 @@ mod tests {
         );
         let connect = Shown(json!({ "dst_endpoint": { "ip": "10.0.0.1", "port": 443 } }));
         assert_eq!(connect.cells()[5], "10.0.0.1 port 443");
+    }
+
+    #[test]
+    fn the_live_stream_is_one_line_each_and_hostile_text_stays_text() {
+        let data =
+            "{\"cordon_kind\":\"process_launch\",\"cordon_cmd_line\":\"\u{9b}2J \\u001b[2J\"}";
+        let json = live("event", data, Output::Json).unwrap().unwrap();
+        assert_eq!(
+            json,
+            r#"{"cordon_cmd_line":"\u009b2J \u001b[2J","cordon_kind":"process_launch"}"#
+                .replace("\\\\", "\\")
+        );
+        let line = live("event", data, Output::Table).unwrap().unwrap();
+        assert!(line.ends_with(r"\u{9b}2J \u{1b}[2J"), "{line}");
+        let missed = live("missed", "{\"count\":7}", Output::Table).unwrap().unwrap();
+        assert!(missed.starts_with("(7 "), "{missed}");
+        assert!(live("incident", "{}", Output::Table).unwrap().is_none());
     }
 }

@@ -38,9 +38,8 @@ fn show(client: &Client, output: Output, host: &str) -> anyhow::Result<()> {
     let host: view::Host = client.get(&path, &Vec::new())?;
     render::one(output, &host)?;
     if output == Output::Table && !host.sensors.is_empty() {
-        let cells = |it: &view::Sensor| vec![it.sensor.clone(), it.tier.clone(), it.reason.clone()];
-        let rows = host.sensors.iter().map(cells).collect();
-        render::say(&format!("\n{}", render::table(&["sensor", "tier", "why"], rows)));
+        render::say("")?;
+        render::list(output, &host.sensors)?;
     }
     Ok(())
 }
@@ -69,10 +68,7 @@ pub(crate) fn token(client: &Client, output: Output, token: &Token) -> anyhow::R
             match output {
                 Output::Json => render::one(output, &made),
                 // Alone on its line, so that it can be taken by a script as it is.
-                Output::Table => {
-                    render::say(&made.token);
-                    Ok(())
-                }
+                Output::Table => render::say(&made.token),
             }
         }
     }
@@ -97,8 +93,8 @@ pub(super) fn listed<T: serde::de::DeserializeOwned>(
 pub(super) fn segment(id: &str) -> anyhow::Result<&str> {
     let is_id = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_');
     let is_good = !id.is_empty() && id.chars().all(is_id) && id.chars().any(|it| it != '.');
-    if is_good {
-        return Ok(id);
+    if !is_good {
+        return Err(Failure::new(Why::Usage, format!("`{}` is no id", render::safe(id))).into());
     }
-    Err(Failure::new(Why::Usage, format!("`{}` is no id", render::safe(id))).into())
+    Ok(id)
 }

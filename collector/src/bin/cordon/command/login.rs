@@ -28,10 +28,11 @@ pub(crate) fn run(access: &Access, login: &Login) -> anyhow::Result<()> {
     let url = profile::given_url(access).ok_or_else(|| missing("url"))?;
     let ca = profile::given_ca(access)?.ok_or_else(|| missing("ca"))?;
     let profile = Profile { url, ca, token: token(login)? };
-    let _status: view::Status = Client::open(&profile)?.get("/api/v1/status", &Vec::new())?;
-    let path = profile.keep()?;
-    render::say(&format!("logged in; kept in {}", path.display()));
-    Ok(())
+    let _status: view::Status = Client::open(&profile)?
+        .naming(profile::whence(access))
+        .get("/api/v1/status", &Vec::new())?;
+    let path = profile.keep(access)?;
+    render::say(&format!("logged in to {}; kept in `{}`", profile.url, path.display()))
 }
 
 fn token(login: &Login) -> anyhow::Result<String> {
@@ -46,9 +47,9 @@ fn token(login: &Login) -> anyhow::Result<String> {
         }
     };
     let token = text.trim().to_owned();
-    if token.is_empty() || !token.bytes().all(|it| it.is_ascii_graphic()) {
-        let text =
-            "this is no token: give the file that holds one, and nothing else, as --token-file";
+    if token.is_empty() || !token.chars().all(|it| it.is_ascii_graphic()) {
+        let text = "that is no token: give --token-file FILE; the first one is `admin.token` in \
+                    the collector's data folder";
         return Err(Failure::new(Why::Usage, text).into());
     }
     Ok(token)
