@@ -59,8 +59,24 @@ fn hosts_show_their_state_in_a_word() {
         host("web-2", "held", true),
         host("db", "approved", false),
     ];
-    check(&hosts, None, &expect![[""]]);
-    check(&hosts, Some(80), &expect![[""]]);
+    check(
+        &hosts,
+        None,
+        &expect![[r#"
+        AGENT                                 NAME   STATE    LAST SEEN (UTC)      TIER      VERSION
+        019a20c7-4988-78f6-90c9-f3f591449401  web-1  online   2026-11-24 07:16:44  standard  0.1.0
+        019a20c7-4988-78f6-90c9-f3f591449401  web-2  held     2026-11-24 07:16:44  standard  0.1.0
+        019a20c7-4988-78f6-90c9-f3f591449401  db     offline  -                    standard  0.1.0"#]],
+    );
+    check(
+        &hosts,
+        Some(80),
+        &expect![[r#"
+        AGENT                                 NAME   STATE    LAST SEEN (UTC)
+        019a20c7-4988-78f6-90c9-f3f591449401  web-1  online   2026-11-24 07:16:44
+        019a20c7-4988-78f6-90c9-f3f591449401  web-2  held     2026-11-24 07:16:44
+        019a20c7-4988-78f6-90c9-f3f591449401  db     offline  -"#]],
+    );
 }
 
 #[test]
@@ -85,7 +101,16 @@ fn incidents_keep_their_ids_whole_in_a_narrow_terminal() {
                                                                                     output on web-1
         019a20c7-4988-78f6-90c9-f3f591449403  2026-11-24 07:15:44  open   high      x"#]],
     );
-    check(&incidents, Some(80), &expect![[""]]);
+    check(
+        &incidents,
+        Some(80),
+        &expect![[r#"
+            INCIDENT                              OPENED (UTC)         TITLE
+            019a20c7-4988-78f6-90c9-f3f591449403  2026-11-24 07:15:44  Shell with a socket
+                                                                       as its standard input
+                                                                       and output on web-1
+            019a20c7-4988-78f6-90c9-f3f591449403  2026-11-24 07:15:44  x"#]],
+    );
 }
 
 #[test]
@@ -156,7 +181,14 @@ fn the_audit_log_wraps_its_details() {
         detail: "policy 2, members 2, 1 rules armed, and a long story about it".to_owned(),
         sha256: String::new(),
     };
-    check(&[row], Some(100), &expect![[""]]);
+    check(
+        &[row],
+        Some(100),
+        &expect![[r#"
+            NUMBER  AT (UTC)             WHO    ACTION           OBJECT     DETAIL
+            12      2026-11-24 07:15:44  admin  install keyring  keyring 1  policy 2, members 2, 1 rules armed,
+                                                                            and a long story about it"#]],
+    );
 }
 
 #[test]
