@@ -48,6 +48,10 @@ use crate::{
 /// How long the tasks may take to stop (chosen: well below systemd's 90 s).
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// How often, and how many times, it is looked whether another agent is gone (chosen: 2 s).
+const GONE_EVERY: Duration = Duration::from_millis(50);
+const GONE_LOOKS: u32 = 40;
+
 /// Receipts waiting for the road (chosen: as containment's own queue).
 const ANSWERS_MAX: usize = task::QUEUE_REQUESTS;
 
@@ -113,12 +117,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
         return Err(StartError::NoCollector);
     }
     let facts = host::facts()?;
-    let spool = Spool::open(&Settings {
-        folder: &config.spool_dir(),
-        bytes_max: config.spool_bytes_max,
-        disk: Arc::new(RealDisk),
-        entropy: entropy.as_ref(),
-    })?;
+    let spool = spool(config, entropy.as_ref()).await?;
     let sensed = Sensed::open(config, &clock, entropy.as_ref(), |lane| spool.resume(lane))?;
     sensed.tell();
     let states = sensed.states();
@@ -158,6 +157,20 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     road.join().await;
     info!("stopped");
     Ok(())
+}
+
+/// Opens the spool; waits a moment for an agent that was killed just now to be gone.
+async fn spool(config: &Config, entropy: &dyn Entropy) -> Result<Spool, SpoolError> {
+    let folder = config.spool_dir();
+    for _ in 0..GONE_LOOKS {
+        let disk = Arc::new(RealDisk);
+        let bytes_max = config.spool_bytes_max;
+        match Spool::open(&Settings { folder: &folder, bytes_max, disk, entropy }) {
+            Err(SpoolError::InUse { .. }) => tokio::time::sleep(GONE_EVERY).await,
+            opened => return opened,
+        }
+    }
+    Err(SpoolError::InUse { path: folder })
 }
 
 /// Where a session's news go.

@@ -13,7 +13,7 @@ use cordon_shared::{
     },
     id::{CommandId, IncidentId, ProcessKey},
     keyring::Bundle,
-    time::{ClockSample, Timestamp},
+    time::{Boottime, ClockSample, Timestamp},
     wire,
 };
 use tracing::{error, info, warn};
@@ -41,6 +41,11 @@ impl Containment {
         for intent in self.parts.journal.unfinished() {
             let report = self.aftermath(&intent);
             let now = self.parts.clock.sample();
+            // As long ago by either clock; only the wall clock was kept.
+            let ago = now.realtime.since(intent.realtime).as_nanos();
+            let ago_ns = u64::try_from(ago).unwrap_or(u64::MAX);
+            let boottime = Boottime::from_ns(now.boottime.as_ns().saturating_sub(ago_ns));
+            let began = ClockSample { realtime: intent.realtime, boottime };
             let receipt = Receipt {
                 command: intent.command,
                 agent: self.parts.agent,
@@ -51,8 +56,8 @@ impl Containment {
                 steps: report.steps,
                 open: report.open,
                 ledger: Vec::new(),
-                received: ClockSample { realtime: intent.realtime, ..now },
-                began: ClockSample { realtime: intent.realtime, ..now },
+                received: began,
+                began,
                 ended: now,
                 command_sha256: intent.payload_sha256,
             };

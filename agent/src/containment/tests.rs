@@ -180,7 +180,7 @@ fn f_37_after_a_crash_the_receipt_says_what_is_known() {
             command: CommandId::from_slice(&[0xcc; 16]).unwrap(),
             incident: None,
             expires: order::NOW.saturating_add(std::time::Duration::from_secs(60)),
-            realtime: order::NOW,
+            realtime: order::NOW.saturating_sub(std::time::Duration::from_secs(5)),
             boot: BootId([boot; 16]),
             payload_sha256: cordon_shared::digest::Sha256::of(b"x"),
             is_automation: false,
@@ -190,6 +190,8 @@ fn f_37_after_a_crash_the_receipt_says_what_is_known() {
         let answers = bed.start().recover();
         let receipt = opened(&answers[0]);
         assert_eq!(answers.len(), 1);
+        let took = receipt.ended.boottime.since(receipt.began.boottime);
+        assert_eq!(took.as_secs(), 5, "since the intent, not since the restart");
         // Handed out again until it is safe, the same each time.
         let mut again = bed.start();
         assert_eq!(again.recover()[0].event.body, answers[0].event.body);
