@@ -12,6 +12,7 @@ mod audit;
 mod command;
 mod detection;
 mod error;
+mod event;
 mod health;
 mod incident;
 mod keyring;
@@ -53,6 +54,7 @@ use tracing::debug;
 pub use self::error::ApiError;
 use crate::{
     auth::{Principal, role::Right, token::authenticate},
+    lake::Lake,
     notice::Board,
     store::{By, PAGE_ROWS_MAX, Page, Store},
 };
@@ -81,6 +83,9 @@ const ROUTES: &[(&str, &str, Right)] = &[
     ("GET", "/api/v1/status", Right::Look),
     ("GET", "/api/v1/audit", Right::ReadAudit),
     ("GET", "/api/v1/audit/verify", Right::ReadAudit),
+    ("GET", "/api/v1/events", Right::ReadEvents),
+    ("GET", "/api/v1/events/count", Right::ReadEvents),
+    ("GET", "/api/v1/events/{event}", Right::ReadEvents),
     ("GET", "/api/v1/live", Right::ReadEvents),
     ("GET", "/metrics", Right::Look),
 ];
@@ -89,6 +94,8 @@ const ROUTES: &[(&str, &str, Right)] = &[
 pub struct Api {
     /// The state.
     pub store: Store,
+    /// The events.
+    pub lake: Lake,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -108,6 +108,7 @@ impl App {
         let revocations = Revocations::load(&store).await?;
         let desk = desk::Desk {
             listener: api,
+            lake,
             roots: config.roots.clone(),
             authority: authority.fingerprint(),
             enrolment: reachable(&config.names, addresses.enrolment),

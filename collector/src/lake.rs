@@ -14,6 +14,8 @@
 //! Bounds: a commit holds at most [`filer::HELD_ROWS_MAX`] events or [`filer::HELD_BYTES_MAX`]; a
 //! file is encoded through batches of a few MiB; the catalog is in memory, about 300 bytes a file.
 //!
+//! - **LK-1**: compaction changes files, never rows (`compact.rs`).
+//!
 //! It never changes a published file, never trusts a name that a host gave, and never drops a row
 //! because the disk is full: then the journal keeps it.
 
@@ -24,6 +26,7 @@ pub mod search;
 mod batch;
 mod catalog;
 mod commit;
+mod compact;
 mod error;
 mod file;
 mod partition;

@@ -53,6 +53,8 @@ pub enum Count {
     LakeFailures,
     /// Journal records that were lost before the lake had them.
     LakeGaps,
+    /// Times that small files of the lake became a large one.
+    LakeCompactions,
     /// Files that the lake's catalog names and that are gone.
     LakeMissing,
 }
@@ -84,6 +86,7 @@ impl Count {
             Self::LakeBytes => "cordon_lake_bytes_total",
             Self::LakeFailures => "cordon_lake_failures_total",
             Self::LakeGaps => "cordon_lake_gap_records_total",
+            Self::LakeCompactions => "cordon_lake_compactions_total",
             Self::LakeMissing => "cordon_lake_missing_files_total",
         }
     }
@@ -160,6 +163,8 @@ pub enum Time {
     Validate,
     /// Filing what was gathered.
     LakeCommit,
+    /// Making a large file from small ones.
+    LakeCompaction,
     /// From the reception of a batch to its rows in the lake.
     LakeLag,
 }
@@ -173,6 +178,7 @@ impl Time {
             Self::Ack => "cordon_ingest_ack_seconds",
             Self::Validate => "cordon_ingest_validate_seconds",
             Self::LakeCommit => "cordon_lake_commit_seconds",
+            Self::LakeCompaction => "cordon_lake_compaction_seconds",
             Self::LakeLag => "cordon_lake_lag_seconds",
         }
     }

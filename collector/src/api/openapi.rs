@@ -7,7 +7,7 @@ use axum::{http::header, response::IntoResponse};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, audit, command, detection, health, incident, keyring, live, token};
+use super::{Api, audit, command, detection, event, health, incident, keyring, live, token};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -35,6 +35,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(keyring::rules))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
+        .routes(routes!(event::list))
+        .routes(routes!(event::count))
+        .routes(routes!(event::show))
         .routes(routes!(live::live))
         .routes(routes!(health::status))
         .routes(routes!(health::metrics))

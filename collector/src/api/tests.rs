@@ -1,8 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::{body::Body, http::Request};
 use cordon_shared::{
-    digest::Sha256, entropy::SystemEntropy, id::TokenId, test_support::order, time::SystemClock,
+    digest::Sha256,
+    entropy::SystemEntropy,
+    id::{CollectorId, TokenId},
+    seglog::RealDisk,
+    test_support::order,
+    time::SystemClock,
 };
 use expect_test::expect;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -12,9 +17,21 @@ use tower::ServiceExt;
 use super::{Api, ROUTES, openapi, router};
 use crate::{
     auth::{role::Role, token},
+    lake::{Lake, Opening},
     notice::Board,
     store::{By, NewApiToken, Store},
 };
+
+fn lake(dir: &Path) -> Lake {
+    Lake::open(Opening {
+        disk: Arc::new(RealDisk),
+        dir,
+        collector: CollectorId::from_slice(&[0xc0; 16]).unwrap(),
+        clock: Arc::new(SystemClock),
+        entropy: &SystemEntropy,
+    })
+    .unwrap()
+}
 
 struct Bed {
     api: Arc<Api>,
@@ -26,6 +43,7 @@ impl Bed {
         let dir = tempfile::tempdir().unwrap();
         let api = Api {
             store: Store::open(&dir.path().join("state")).await.unwrap(),
+            lake: lake(&dir.path().join("lake")),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             roots: order::roots(),
@@ -99,7 +117,8 @@ async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
             .replace("{host}", "x")
             .replace("{detection}", "x")
             .replace("{incident}", "x")
-            .replace("{command}", "x");
+            .replace("{command}", "x")
+            .replace("{event}", "x");
         assert_eq!(bed.ask(method, &path, None, "{}").await.0, 401);
         for role in Role::ALL {
             let token = bed.token(role).await;
@@ -131,6 +150,9 @@ async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
         GET /api/v1/status: viewer analyst responder lead admin
         GET /api/v1/audit: lead admin
         GET /api/v1/audit/verify: lead admin
+        GET /api/v1/events: analyst responder lead admin
+        GET /api/v1/events/count: analyst responder lead admin
+        GET /api/v1/events/{event}: analyst responder lead admin
         GET /api/v1/live: analyst responder lead admin
         GET /metrics: viewer analyst responder lead admin
     "#]]
@@ -172,4 +194,44 @@ async fn health_needs_no_token() {
     for path in ["/healthz", "/readyz", "/api/openapi.json"] {
         assert_eq!(bed.ask("GET", path, None, "").await.0, 200);
     }
+}
+
+#[tokio::test]
+async fn an_empty_lake_answers_and_a_filter_that_cannot_be_one_is_refused_by_name() {
+    let bed = Bed::new().await;
+    let analyst = bed.token(Role::Analyst).await;
+    let mut text = String::new();
+    for path in [
+        "/api/v1/events",
+        "/api/v1/events?class=1007,4001&ip=::1&port=22&order=oldest&limit=5",
+        "/api/v1/events/count?since=2025-11-24T00:00:00Z&path=/etc/*",
+        "/api/v1/events?since=yesterday",
+        "/api/v1/events?class=1",
+        "/api/v1/events?sha256=00",
+        "/api/v1/events?cursor=x",
+        "/api/v1/events?order=up",
+        "/api/v1/events?host=",
+        "/api/v1/events/x",
+        "/api/v1/events/01010101-0101-0101-0101-010101010101.0000000000000007.file.1",
+    ] {
+        let (status, body) = bed.ask("GET", path, Some(&analyst), "").await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let shown = if status == 200 { body.to_string() } else { body["message"].to_string() };
+        text.push_str(&format!("{status} {shown}\n"));
+    }
+    expect![[r#"
+        200 {"is_partial":false,"items":[]}
+        200 {"is_partial":false,"items":[]}
+        200 {"is_partial":false,"items":[]}
+        400 "`since` must be a time in RFC 3339"
+        400 "`class` must be uids of OCSF classes that events have"
+        400 "`sha256` must be 64 hexadecimal digits"
+        400 "`cursor` must be a `next_cursor`"
+        400 "`order` must be `newest` or `oldest`"
+        400 "`host` must be 1 to 4096 characters"
+        400 "`event` must be an event's name"
+        404 "there is no such event in the lake"
+    "#]]
+    .assert_eq(&text);
+    assert_eq!(bed.ask("GET", "/api/v1/events?colour=red", Some(&analyst), "").await.0, 400);
 }

@@ -16,6 +16,38 @@ pub struct List<T> {
     pub next_cursor: Option<String>,
 }
 
+/// A page of events.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Events {
+    /// OCSF events, in the order that was asked for.
+    pub items: Vec<serde_json::Value>,
+    /// Give this as `cursor` for the next page; absent on the last, and on one that is partial.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<String>,
+    /// Whether the search was cut short: narrow the time or name a class.
+    pub is_partial: bool,
+}
+
+/// How many events there are.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventCounts {
+    /// One row for each class that has any.
+    pub items: Vec<EventCount>,
+    /// Whether the search was cut short, so that there may be more.
+    pub is_partial: bool,
+}
+
+/// How many events there are of a class.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventCount {
+    /// The OCSF class.
+    pub class_uid: u32,
+    /// Its caption.
+    pub class_name: String,
+    /// Its events.
+    pub count: u64,
+}
+
 /// Why a request was not done.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {

@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::{self, Api, view},
     gateway::registry::Registry,
+    lake::Lake,
     listen::Listener,
     notice::Board,
     store::Store,
@@ -20,6 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) listener: Listener,
+    pub(super) lake: Lake,
     pub(super) roots: Roots,
     pub(super) authority: Sha256,
     pub(super) enrolment: Vec<String>,
@@ -47,6 +49,7 @@ impl Desk {
         let streams = TaskTracker::new();
         let router = api::router(Arc::new(Api {
             store,
+            lake: self.lake,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             roots: self.roots,

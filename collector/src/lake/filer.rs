@@ -9,7 +9,7 @@
 //! It stops when the journal is closed and all of it is filed, or after [`STOP_TRIES`] commits that
 //! failed while the collector stops: what is then not filed stays in the journal.
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeSet, io, sync::Arc, thread, time::Duration};
 
 use cordon_shared::{
     arrival::Arrival,
@@ -50,6 +50,8 @@ pub struct Filer {
     feed: Feed,
     clock: Arc<dyn Clock>,
     held: Held,
+    /// Files that could not be compacted.
+    refused: BTreeSet<String>,
 }
 
 /// What was pulled and is not filed.
@@ -91,7 +93,7 @@ impl Filer {
     #[must_use]
     pub fn new(lake: Lake, feed: Feed, clock: Arc<dyn Clock>) -> Self {
         let held = Held { next: lake.position(), ..Held::default() };
-        Self { lake, feed, clock, held }
+        Self { lake, feed, clock, held, refused: BTreeSet::new() }
     }
 
     /// Runs on a thread of its own until the journal is closed.
@@ -112,13 +114,17 @@ impl Filer {
             if is_done && is_filed {
                 break;
             }
-            if (is_done || self.held.is_due(self.clock.boottime())) && !self.flush() {
+            if !is_done && !self.held.is_due(self.clock.boottime()) {
+                if is_filed {
+                    self.compact();
+                }
+            } else if self.flush() {
+                self.compact();
+            } else {
                 tries_left -= u32::from(is_done);
                 if tries_left == 0 {
-                    error!(
-                        batches = self.held.arrivals.len(),
-                        "the filer ends before its disk took these batches; the journal keeps them"
-                    );
+                    let batches = self.held.arrivals.len();
+                    error!(batches, "the filer ends: its disk refuses, the journal keeps these");
                     break;
                 }
                 // Nobody unparks it: this is a pause between two tries.
@@ -169,6 +175,22 @@ impl Filer {
                 Count::LakeFailures.add(1);
                 warn!("nothing is filed until this works: {}", error.chain());
                 false
+            }
+        }
+    }
+
+    /// Compacts once: filing waits for it no longer than one merge takes.
+    fn compact(&mut self) {
+        let began = self.clock.boottime();
+        match self.lake.compact(&mut self.refused) {
+            Ok(true) => {
+                Count::LakeCompactions.add(1);
+                Time::LakeCompaction.note(self.clock.boottime().since(began));
+            }
+            Ok(false) => (),
+            Err(error) => {
+                Count::LakeFailures.add(1);
+                warn!("files of the lake stay small: {}", error.chain());
             }
         }
     }

@@ -72,7 +72,6 @@ pub(super) enum Effort {
     /// What is filed now and compacted soon.
     Filing,
     /// What stays.
-    #[expect(dead_code, reason = "compaction is not here yet")]
     Keeping,
 }
 

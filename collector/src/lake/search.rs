@@ -217,7 +217,7 @@ impl Lake {
 
     /// Runs a search on what counts now, and again when a file was replaced meanwhile. A file that
     /// the catalog names and that is gone is left out: then the second value is false.
-    fn with_state<T>(
+    pub(super) fn with_state<T>(
         &self,
         run: impl Fn(&State, &BTreeSet<String>) -> Result<T, LakeError>,
     ) -> Result<(T, bool), LakeError> {

@@ -1,4 +1,6 @@
 mod disk;
+mod engine;
+mod merge;
 mod model;
 mod road;
 mod seek;

@@ -36,13 +36,8 @@ pub struct Class {
 }
 
 impl Class {
-    const fn new(
-        uid: i64,
-        name: &'static str,
-        activity_id: i64,
-        activity_name: &'static str,
-    ) -> Self {
-        let (severity_id, status_id) = (SEVERITY_INFORMATIONAL, STATUS_UNKNOWN);
+    const fn new(uid: i64, activity_id: i64, activity_name: &'static str) -> Self {
+        let (severity_id, status_id, name) = (SEVERITY_INFORMATIONAL, STATUS_UNKNOWN, name(uid));
         Self { uid, name, activity_id, activity_name, severity_id, status_id }
     }
 
@@ -60,38 +55,51 @@ impl Class {
 /// The classes that events can be, ascending.
 pub const UIDS: [i64; 10] = [0, 1001, 1002, 1007, 3002, 4001, 4003, 6002, 6008, 7001];
 
+/// The caption of a class; empty for one that events cannot be.
+#[must_use]
+pub const fn name(uid: i64) -> &'static str {
+    match uid {
+        0 => "Base Event",
+        1001 => "File System Activity",
+        1002 => "Kernel Extension Activity",
+        1007 => "Process Activity",
+        3002 => "Authentication",
+        4001 => "Network Activity",
+        4003 => "DNS Activity",
+        6002 => "Application Lifecycle",
+        6008 => "Application Error",
+        7001 => "Remediation Activity",
+        _ => "",
+    }
+}
+
 /// The class of an event.
 #[must_use]
 pub fn of(body: &Body) -> Class {
-    let process = |id, name| Class::new(1007, "Process Activity", id, name);
+    let process = |id, name| Class::new(1007, id, name);
     match body {
         Body::ProcessLaunch(_) => process(1, "Launch"),
         Body::ProcessExit(_) => process(2, "Terminate"),
         Body::Ptrace(_) => process(3, "Open"),
         Body::CredentialChange(_) => process(5, "Set User ID"),
         Body::FileChange(it) => file_class(it.action),
-        Body::Mount(it) if it.is_unmount => Class::new(1001, FILE, 13, "Unmount"),
-        Body::Mount(_) => Class::new(1001, FILE, 12, "Mount"),
+        Body::Mount(it) if it.is_unmount => Class::new(1001, 13, "Unmount"),
+        Body::Mount(_) => Class::new(1001, 12, "Mount"),
         Body::Connection(it) => connection_class(it.action),
-        Body::Listen(_) => Class::new(4001, NETWORK, 7, "Listen"),
-        Body::DnsQuery(_) => Class::new(4003, "DNS Activity", 1, "Query"),
-        Body::KernelLoad(_) => Class::new(1002, "Kernel Extension Activity", 1, "Load"),
+        Body::Listen(_) => Class::new(4001, 7, "Listen"),
+        Body::DnsQuery(_) => Class::new(4003, 1, "Query"),
+        Body::KernelLoad(_) => Class::new(1002, 1, "Load"),
         Body::LoginSession(it) => login_class(it.action),
-        Body::LogRecord(it) => Class {
-            severity_id: log_severity(it.severity),
-            ..Class::new(0, "Base Event", 99, "Log Record")
-        },
+        Body::LogRecord(it) => {
+            Class { severity_id: log_severity(it.severity), ..Class::new(0, 99, "Log Record") }
+        }
         Body::Receipt(it) => receipt_class(it),
-        Body::Health(_) => Class::new(6002, "Application Lifecycle", 99, "Health"),
-        Body::Loss(_) => Class {
-            severity_id: SEVERITY_MEDIUM,
-            ..Class::new(6008, "Application Error", 1, "General Error")
-        },
+        Body::Health(_) => Class::new(6002, 99, "Health"),
+        Body::Loss(_) => {
+            Class { severity_id: SEVERITY_MEDIUM, ..Class::new(6008, 1, "General Error") }
+        }
     }
 }
-
-const FILE: &str = "File System Activity";
-const NETWORK: &str = "Network Activity";
 
 fn file_class(action: file::Action) -> Class {
     let (id, name) = match action {
@@ -102,21 +110,21 @@ fn file_class(action: file::Action) -> Class {
         file::Action::Attributes => (6, "Set Attributes"),
         file::Action::OpenWrite => (14, "Open"),
     };
-    Class::new(1001, FILE, id, name)
+    Class::new(1001, id, name)
 }
 
 fn connection_class(action: network::Action) -> Class {
     match action {
         network::Action::Connect | network::Action::Accept => {
-            Class::new(4001, NETWORK, 1, "Open").with_status(STATUS_SUCCESS)
+            Class::new(4001, 1, "Open").with_status(STATUS_SUCCESS)
         }
-        network::Action::Close => Class::new(4001, NETWORK, 2, "Close"),
-        network::Action::Fail => Class::new(4001, NETWORK, 4, "Fail").with_status(STATUS_FAILURE),
+        network::Action::Close => Class::new(4001, 2, "Close"),
+        network::Action::Fail => Class::new(4001, 4, "Fail").with_status(STATUS_FAILURE),
     }
 }
 
 fn login_class(action: login::Action) -> Class {
-    let class = |id, name| Class::new(3002, "Authentication", id, name);
+    let class = |id, name| Class::new(3002, id, name);
     match action {
         login::Action::Open => class(1, "Logon").with_status(STATUS_SUCCESS),
         login::Action::Close => class(2, "Logoff"),
@@ -126,7 +134,7 @@ fn login_class(action: login::Action) -> Class {
 
 /// Nobody may take `partial` for done, nor a plan for a deed.
 fn receipt_class(signed: &SignedBytes) -> Class {
-    let class = Class::new(7001, "Remediation Activity", 99, "Receipt");
+    let class = Class::new(7001, 99, "Receipt");
     let Ok(receipt) = wire::receipt::peek(signed) else { return class };
     class.with_status(match receipt.verdict {
         Verdict::Complete => STATUS_SUCCESS,

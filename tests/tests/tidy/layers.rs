@@ -153,7 +153,7 @@ const NEVER: &[Ban] = &[
     ("collector", &["sqlx"], &["collector::store"], "SQL lives in the store"),
     (
         "collector",
-        &["parquet", "arrow_array", "arrow_schema", "arrow_buffer"],
+        &["parquet", "arrow_array", "arrow_schema", "arrow_buffer", "arrow_select"],
         &["collector::lake"],
         "Parquet lives in the lake",
     ),
