@@ -46,11 +46,7 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError`]: nothing was filed, or it is not known yet; call again.
-    pub(super) fn file(
-        &self,
-        arrivals: &[Arc<Arrival>],
-        position: u64,
-    ) -> Result<Filed, LakeError> {
+    pub fn file(&self, arrivals: &[Arc<Arrival>], position: u64) -> Result<Filed, LakeError> {
         let mut catalog = self.catalog();
         self.settle(&mut catalog)?;
         let filed = catalog.state().position;

@@ -82,7 +82,7 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError`]: the files are as they were.
-    pub(super) fn compact(&self, refused: &mut BTreeSet<String>) -> Result<bool, LakeError> {
+    pub fn compact(&self, refused: &mut BTreeSet<String>) -> Result<bool, LakeError> {
         let mut catalog = self.catalog();
         self.settle(&mut catalog)?;
         let state = catalog.state();
@@ -227,7 +227,7 @@ impl Input {
 }
 
 /// The rows of a file in the present schema: columns by name, nulls for those that it lacks.
-fn adapted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+pub(super) fn adapted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let rows = batch.num_rows();
     let columns =
         schema.fields().iter().map(|field| fitted(batch.column_by_name(field.name()), field, rows));

@@ -15,7 +15,7 @@ use cordon_shared::{
     arrival::Arrival,
     time::{Boottime, Clock},
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, warn};
 
 use super::{Filed, Lake};
 use crate::{
@@ -204,6 +204,6 @@ impl Filer {
         for it in &self.held.arrivals {
             Time::LakeLag.note(now.since(it.received));
         }
-        info!(rows = filed.rows, files = filed.files, position = self.held.next, "filed");
+        debug!(rows = filed.rows, files = filed.files, position = self.held.next, "filed");
     }
 }

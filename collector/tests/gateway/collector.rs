@@ -1,6 +1,6 @@
 //! A collector in a temporary folder.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Parser;
 use cordon_collector::{
@@ -8,6 +8,7 @@ use cordon_collector::{
     cli::{Cli, Command},
     config::Config,
     init,
+    lake::{Lake, Opening},
     layout::Layout,
     pki::authority::Authority,
     store::{By, NewToken, Store},
@@ -18,6 +19,7 @@ use cordon_shared::{
     entropy::{Entropy, SystemEntropy},
     id::TokenId,
     keyring::author,
+    seglog::RealDisk,
     time::{Clock, SystemClock},
 };
 use tokio::task::JoinHandle;
@@ -80,6 +82,18 @@ impl Collector {
 
     pub(crate) fn dir(&self) -> PathBuf {
         self.dir.path().to_owned()
+    }
+
+    /// The lake of a collector that was stopped.
+    pub(crate) fn lake(&self) -> Lake {
+        Lake::open(Opening {
+            disk: Arc::new(RealDisk),
+            dir: &Layout::new(&self.config.data_dir).lake(),
+            collector: self.config.collector,
+            clock: Arc::new(SystemClock),
+            entropy: &SystemEntropy,
+        })
+        .unwrap()
     }
 
     pub(crate) fn sessions(&self) -> SocketAddr {

@@ -1,7 +1,11 @@
 //! Batches in, acknowledgements out; restarts, repeats, rivals, revocation.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
+use cordon_collector::lake::search::Query;
 use cordon_proto::v1::{agent_message::Message as Up, collector_message::Message as Down};
 use cordon_shared::{
     batch::Sealed,
@@ -47,6 +51,31 @@ async fn st_1_batches_are_acknowledged_and_known_after_a_restart() {
     let last = Sha256::of(batch(21, 7, 21, 10).bytes());
     assert_eq!(position.digest, last.as_bytes().as_slice());
     collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_1_what_was_acknowledged_is_in_the_lake_once_over_a_restart() {
+    let (mut collector, agent) = enrolled().await;
+    let (mut link, _) = agent.session(collector.sessions(), BOOT).await;
+    link.send(batch(1, 7, 1, 10).bytes().clone()).await;
+    link.send(batch(2, 7, 11, 10).bytes().clone()).await;
+    link.acked(7, 20).await;
+    collector.restart().await;
+
+    let (mut link, _) = agent.session(collector.sessions(), BOOT).await;
+    link.send(batch(2, 7, 11, 10).bytes().clone()).await;
+    link.send(batch(3, 7, 21, 1).bytes().clone()).await;
+    link.acked(7, 21).await;
+    collector.stop().await;
+
+    let lake = collector.lake();
+    let counted = lake.count_by_class(&Query::default()).unwrap();
+    assert_eq!(counted.classes.values().sum::<u64>(), 21);
+    assert_eq!(lake.position(), 3);
+    let found = lake.search(&Query { limit: 100, ..Query::default() }).unwrap();
+    let names: BTreeSet<_> =
+        found.rows.iter().map(|it| it["metadata"]["uid"].to_string()).collect();
+    assert_eq!(names.len(), 21);
 }
 
 #[tokio::test(flavor = "multi_thread")]

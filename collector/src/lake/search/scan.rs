@@ -14,7 +14,7 @@ use parquet::{
             ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
         },
     },
-    file::metadata::PageIndexPolicy,
+    file::metadata::{PageIndexPolicy, ParquetStatisticsPolicy},
 };
 
 use super::{
@@ -52,8 +52,10 @@ pub(super) struct Part {
 impl Opened {
     pub(super) fn open(disk: &dyn Disk, path: PathBuf) -> Result<Self, LakeError> {
         let reading = Reading::open(disk, &path)?;
-        // The places of pages, so that a chosen row does not cost its whole group.
-        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        // A footer of two hundred columns is most of what a needle costs that is not there.
+        let options = ArrowReaderOptions::new()
+            .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
+            .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
         let footer = ArrowReaderMetadata::load(&reading, options)
             .map_err(|it| LakeError::parquet("read", &path, it))?;
         Ok(Self { reading, footer, path })
@@ -105,8 +107,14 @@ impl Opened {
     ) -> Result<BTreeMap<(usize, usize), Row>, LakeError> {
         let failed = |it| LakeError::parquet("read", &self.path, it);
         let mut found = BTreeMap::new();
+        // The places of pages, so that a chosen row does not cost its whole group.
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let footer = ArrowReaderMetadata::load(&self.reading, options).map_err(failed)?;
         for (group, rows) in places {
-            let builder = self.builder();
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+                self.reading.clone(),
+                footer.clone(),
+            );
             let total = builder.metadata().row_group(*group).num_rows();
             let total = usize::try_from(total).unwrap_or(0);
             let ranges = rows.iter().map(|row| *row..row + 1);

@@ -30,8 +30,8 @@ fn on_a_full_disk_nothing_is_filed_and_nothing_is_lost_f_7() {
 #[test]
 fn whatever_fails_once_the_next_try_files_every_row_once_f_8() {
     for op in [Op::Open, Op::Write, Op::Sync, Op::Rename, Op::SyncDir] {
-        for skip in 0..6 {
-            let errno = if skip % 2 == 0 { Errno::Io } else { Errno::NoSpace };
+        for skip in [0, 1, 3] {
+            let errno = if skip == 1 { Errno::Io } else { Errno::NoSpace };
             let disk = SimDisk::default();
             let (lake, arrivals) = (open(&disk).unwrap(), arrivals(2, 0..3, 1));
             disk.fail(Fault { op: Some(op), skip, times: 1, errno });

@@ -110,6 +110,29 @@ fn a_search_that_began_before_a_compaction_begins_anew() {
 }
 
 #[test]
+fn rows_of_an_older_schema_get_nulls_for_what_it_lacked() {
+    let mut rows = batch::Rows::new(1007);
+    let arrivals = arrivals(5, 0..1, 8);
+    for (id, event) in arrivals[0].events() {
+        rows.begin();
+        ocsf::map(event, &commit::context(&arrivals[0], id, event), &mut rows);
+    }
+    let whole = rows.take().unwrap();
+    let is_kept = |name: &str| !matches!(name, "process" | "cordon_seq");
+    let schema = whole.schema();
+    let kept: Vec<_> =
+        (0..schema.fields().len()).filter(|at| is_kept(schema.field(*at).name())).collect();
+    let older = whole.project(&kept).unwrap();
+    let mut want = row::rows(&whole);
+    for row in &mut want {
+        row.as_object_mut().unwrap().retain(|name, _| is_kept(name));
+    }
+    let adapted = compact::adapted(&older, &schema).unwrap();
+    assert_eq!(adapted.schema(), schema);
+    assert_eq!(row::rows(&adapted), want);
+}
+
+#[test]
 fn only_enough_files_of_one_class_day_and_level_are_chosen() {
     let state = |files: usize, level: u8, bytes: u64| {
         let mut state = State::default();
