@@ -5,7 +5,8 @@
 //! journal order.
 //!
 //! It never drops what it took, never acknowledges what is not on disk, and never looks at what an
-//! event says.
+//! event says. What it refuses it keeps aside, and it answers each session in the order in which
+//! its batches came: a refusal never overtakes what was sent before it.
 //!
 //! - **ST-1**: `n` is acknowledged only when everything up to `n` is on disk (`journal.rs`).
 //! - **IG-1**: an event reaches lake and detection at most once (`dedupe.rs`).
@@ -15,6 +16,8 @@ pub mod validate;
 pub mod dedupe;
 
 pub mod record;
+
+pub mod refused;
 
 pub mod journal;
 
@@ -26,6 +29,7 @@ pub mod fanout;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cordon_shared::{
     batch::Header,
     id::{AgentId, Epoch, Lane},
@@ -36,12 +40,12 @@ use tokio::sync::{mpsc, watch};
 use self::{board::Board, host::Hosts, validate::Checked};
 
 /// A batch on its way into the journal, with what the session knows of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Submission {
     /// Who sent it: from the certificate.
     pub agent: AgentId,
     /// The batch.
-    pub batch: Checked,
+    pub offer: Offer,
     /// When it came.
     pub received: Timestamp,
     /// What the collector's wall clock showed when the batch's boot began.
@@ -51,6 +55,53 @@ pub struct Submission {
     /// Where the outcome goes. Its bound covers what one session may have under way, so that the
     /// journal never waits for a session; what finds no room was nobody's to wait for.
     pub reply: mpsc::Sender<Outcome>,
+}
+
+/// A batch as its session judged it.
+#[derive(Clone, Debug)]
+pub enum Offer {
+    /// Every event of it was checked.
+    Checked(Checked),
+    /// It broke a rule. It goes the same way, so that its answer comes after those of the batches
+    /// before it: an agent lets go of all that came before a refusal.
+    Refused {
+        /// Lane, epoch, numbers.
+        header: Header,
+        /// The batch as it came.
+        bytes: Bytes,
+        /// Field and rule.
+        reason: String,
+    },
+}
+
+impl Submission {
+    /// Lane, epoch, numbers.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        match &self.offer {
+            Offer::Checked(batch) => batch.header(),
+            Offer::Refused { header, .. } => header,
+        }
+    }
+
+    /// The batch as it came.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        match &self.offer {
+            Offer::Checked(batch) => batch.sealed().bytes(),
+            Offer::Refused { bytes, .. } => bytes,
+        }
+    }
+
+    /// What the collector writes before the batch.
+    fn head(&self) -> record::Head {
+        record::Head {
+            agent: self.agent,
+            received: self.received,
+            boot_epoch: self.boot_epoch,
+            is_corrected: self.is_corrected,
+        }
+    }
 }
 
 /// What became of a submission.
@@ -67,12 +118,12 @@ pub enum Outcome {
         /// Whether this batch was here before, and whether it was another then.
         repeat: Repeat,
     },
-    /// It will never be stored.
+    /// It will never be stored. It was kept aside, as far as there is room.
     Refused {
         /// Which batch.
         header: Header,
         /// Which rule it broke.
-        reason: &'static str,
+        reason: String,
     },
 }
 

@@ -19,6 +19,10 @@ pub enum Count {
     Repeats,
     /// Batches that were refused for good (F-27 to F-29).
     Refused,
+    /// Refused batches that were kept aside.
+    RefusedKept,
+    /// Refused batches for which there was no room: nobody has them any more.
+    RefusedUnkept,
     /// Streams that were closed because their framing was broken.
     BrokenStreams,
     /// Acknowledgements sent.
@@ -69,6 +73,8 @@ impl Count {
             Self::BatchBytes => "cordon_ingest_bytes_total",
             Self::Repeats => "cordon_ingest_repeats_total",
             Self::Refused => "cordon_ingest_refused_total",
+            Self::RefusedKept => "cordon_ingest_refused_kept_total",
+            Self::RefusedUnkept => "cordon_ingest_refused_unkept_total",
             Self::BrokenStreams => "cordon_gateway_broken_streams_total",
             Self::Acks => "cordon_ingest_acks_total",
             Self::MissingEvents => "cordon_ingest_missing_events_total",

@@ -65,6 +65,12 @@ impl Window {
         }
     }
 
+    /// Whether the batch that ends there is the oldest of its lane that is not answered.
+    pub(super) fn is_oldest(&mut self, lane: Lane, epoch: Epoch, last_seq: EventSeq) -> bool {
+        let oldest = self.lane(lane).front();
+        oldest.is_some_and(|it| it.epoch == epoch && it.last_seq == last_seq)
+    }
+
     fn lane(&mut self, lane: Lane) -> &mut VecDeque<Sent> {
         let [critical, network, file] = &mut self.lanes;
         match lane {
@@ -121,6 +127,18 @@ mod tests {
         assert_eq!(window.room().0, 9);
         window.sent(Lane::Network, epoch(1), seq(1), 10);
         assert_eq!(window.room().0, 0);
+    }
+
+    #[test]
+    fn only_the_oldest_of_a_lane_can_be_refused() {
+        let mut window = Window::new(Credit { batches_max: 9, bytes_max: 4 << 20 });
+        window.sent(Lane::Network, epoch(1), seq(4), 10);
+        window.sent(Lane::Network, epoch(1), seq(8), 10);
+        assert!(!window.is_oldest(Lane::Network, epoch(1), seq(8)));
+        assert!(!window.is_oldest(Lane::File, epoch(1), seq(4)));
+        assert!(window.is_oldest(Lane::Network, epoch(1), seq(4)));
+        window.settled(Lane::Network, epoch(1), seq(4));
+        assert!(window.is_oldest(Lane::Network, epoch(1), seq(8)));
     }
 
     #[test]

@@ -264,6 +264,11 @@ impl Stream<'_> {
         let (Some(lane), Some(epoch), Some(first), Some(last)) = (lane, epoch, first, last) else {
             return Err(wire::WireError::new("batch_refused", "about a batch").into());
         };
+        // What was sent before it is let go of with it, so all of that must have been answered.
+        if !self.window.is_oldest(lane, epoch, last) {
+            let rule = "about the oldest batch that is not answered";
+            return Err(wire::WireError::new("batch_refused", rule).into());
+        }
         warn!(%lane, %epoch, %first, reason = wire.reason, "the collector refused a batch for good");
         self.window.settled(lane, epoch, last);
         let (cause, count) = (LossCause::Corrupt, u64::from(wire.count));

@@ -5,11 +5,11 @@ use std::io;
 use cordon_shared::{
     crypto::tls::TlsError,
     error::{Classify, Kind},
-    seglog::SeglogError,
 };
 
 use crate::{
     guard::GuardError,
+    ingest::journal::JournalError,
     lake::LakeError,
     pki::{authority::AuthorityError, issue::IssueError},
     store::StoreError,
@@ -35,7 +35,7 @@ pub enum StartError {
     Store(#[from] StoreError),
     /// The journal.
     #[error(transparent)]
-    Journal(#[from] SeglogError),
+    Journal(#[from] JournalError),
     /// The lake.
     #[error(transparent)]
     Lake(#[from] LakeError),

@@ -3,18 +3,13 @@
 
 use std::sync::Arc;
 
-use cordon_shared::{
-    entropy::Entropy,
-    id::CollectorId,
-    seglog::{RealDisk, SeglogError},
-    time::Clock,
-};
+use cordon_shared::{entropy::Entropy, id::CollectorId, seglog::RealDisk, time::Clock};
 
 use crate::{
     ingest::{
         Ingest,
         fanout::{Fanout, Sight},
-        journal::{self, Journal},
+        journal::{self, Journal, JournalError},
     },
     lake::{Lake, LakeError, Opening, filer::Filer},
     layout::Layout,
@@ -39,7 +34,7 @@ pub(super) fn journal(
     layout: &Layout,
     lake: &Lake,
     (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
-) -> Result<(Journal, Ingest, Arc<Fanout>), SeglogError> {
+) -> Result<(Journal, Ingest, Arc<Fanout>), JournalError> {
     let consumers = &[lake.position()];
     let (disk, dir) = (Arc::new(RealDisk), &layout.journal());
     Journal::open(journal::Opening { disk, dir, consumers, clock, entropy })

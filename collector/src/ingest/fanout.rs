@@ -122,6 +122,17 @@ impl Fanout {
         self.lock().skipped.insert(position);
     }
 
+    /// The records that are hidden and not trimmed yet, rising.
+    pub(super) fn skipped(&self) -> Vec<u64> {
+        let oldest = self.log.oldest().as_u64();
+        let mut state = self.lock();
+        state.skipped.retain(|it| *it >= oldest);
+        let mut skipped: Vec<u64> = state.skipped.iter().copied().collect();
+        drop(state);
+        skipped.sort_unstable();
+        skipped
+    }
+
     /// Everything below `durable` is on disk now.
     pub(super) fn advance(&self, durable: u64) {
         let mut state = self.lock();

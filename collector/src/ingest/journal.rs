@@ -10,28 +10,43 @@
 //! nothing is acknowledged meanwhile, nothing that was taken is dropped. Detection goes on with
 //! what was appended.
 //!
-//! The format of a record is in `record.rs`. Each segment begins with a snapshot of all positions,
-//! so that a start reads the newest segment only.
+//! What is refused is kept aside (`ingest/refused.rs`) before it is answered, and answered in its
+//! turn: an agent lets go of all that it sent before a refusal, so that must be on disk by then.
+//!
+//! The format of a record is in `record.rs`. Each segment begins with a snapshot of all positions
+//! (`journal/preface.rs`), so that a start reads the newest segment only; only one that begins
+//! while records are lost has none, since the snapshot would vouch for them.
+
+mod pending;
+mod preface;
+mod recover;
 
 use std::{collections::VecDeque, path::Path, sync::Arc, thread, time::Duration};
 
 use cordon_shared::{
     arrival::Arrival,
     entropy::Entropy,
+    error::{Classify, Kind},
     limit,
-    seglog::{Disk, Entry, Index, LogId, Options, Recovery, SeglogError, Writer},
+    seglog::{Disk, Index, LogId, Options, SeglogError, Writer},
     time::Clock,
 };
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+use self::{
+    pending::{Pending, Place},
+    recover::Found,
+};
 use super::{
-    Ingest, Outcome, Pressure, Repeat, Submission,
-    board::{Board, Position},
+    Ingest, Offer, Pressure, Submission,
+    board::Board,
     dedupe::{Known, Source, Verdict},
     fanout::Fanout,
     host::Hosts,
-    record::{self, Head},
+    record,
+    refused::{Refusals, RefusedError},
+    validate::Checked,
 };
 use crate::metric::{Count, Level, Time};
 
@@ -52,25 +67,6 @@ const STOP_TRIES: u32 = 4;
 const BEHIND_FROM: usize = GROUP_BATCHES * 3 / 4;
 const BEHIND_UNTIL: usize = GROUP_BATCHES / 4;
 
-/// A batch that was judged and not answered yet.
-#[derive(Debug)]
-struct Pending {
-    submission: Submission,
-    place: Place,
-    repeat: Repeat,
-}
-
-/// Where a judged batch is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
-    /// It was in the journal before it came.
-    Known,
-    /// It was appended there.
-    At(Index),
-    /// It was appended and lost before it was durable: to be appended again.
-    Lost,
-}
-
 /// The journal, opened and not running yet.
 #[derive(Debug)]
 pub struct Journal {
@@ -81,10 +77,31 @@ pub struct Journal {
     pressure: watch::Sender<Pressure>,
     queue: mpsc::Receiver<Submission>,
     clock: Arc<dyn Clock>,
+    refusals: Refusals,
     /// Judged, in order, waiting for the sync.
-    pending: Vec<Pending>,
+    pending: Pending,
     /// Taken from the queue, not judged: the log had no room.
     waiting: VecDeque<Submission>,
+}
+
+/// Why the journal does not open, or stalls.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] SeglogError),
+    /// A refused batch could not be kept.
+    #[error(transparent)]
+    Refused(#[from] RefusedError),
+}
+
+impl Classify for JournalError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Log(error) => error.kind(),
+            Self::Refused(error) => error.kind(),
+        }
+    }
 }
 
 /// What it takes to open a journal.
@@ -92,7 +109,7 @@ pub struct Journal {
 pub struct Opening<'a> {
     /// The file system.
     pub disk: Arc<dyn Disk>,
-    /// The journal's directory.
+    /// The journal's directory. What is refused is kept beside it, in `refused`.
     pub dir: &'a Path,
     /// The positions that the consumers have on record.
     pub consumers: &'a [u64],
@@ -106,8 +123,8 @@ impl Journal {
     /// Opens the journal and learns from it which numbers it holds.
     ///
     /// # Errors
-    /// [`SeglogError`]: the collector does not start.
-    pub fn open(opening: Opening<'_>) -> Result<(Self, Ingest, Arc<Fanout>), SeglogError> {
+    /// [`JournalError`]: the collector does not start.
+    pub fn open(opening: Opening<'_>) -> Result<(Self, Ingest, Arc<Fanout>), JournalError> {
         let mut id = [0; 16];
         opening.entropy.fill(&mut id);
         let consumers = opening.consumers.iter().copied();
@@ -116,15 +133,16 @@ impl Journal {
             next_min: Index::from_u64(consumers.max().unwrap_or(0)),
             ..Options::journal(LogId::from_bytes(id))
         };
+        let refusals =
+            Refusals::open(Arc::clone(&opening.disk), &opening.dir.with_file_name("refused"))?;
         let (writer, recovery) = Writer::open(opening.disk, opening.dir, &options)?;
-        report(&recovery);
-        let mut twice = Vec::new();
-        let known = recover(&writer, &recovery, &mut twice)?;
+        recover::report(&recovery);
+        let Found { known, skipped } = recover::read(&writer, &recovery)?;
         let hosts = Arc::new(Hosts::default());
         let board = Arc::new(Board::default());
         board.fill(&known);
         let fanout = Fanout::new(writer.log(), Arc::clone(&hosts));
-        twice.into_iter().for_each(|it| fanout.skip(it));
+        skipped.into_iter().for_each(|it| fanout.skip(it));
         let (sender, queue) = mpsc::channel(limit::INGEST_QUEUE_BATCHES);
         let (pressure, pressure_seen) = watch::channel(Pressure::Open);
         let ingest =
@@ -137,7 +155,8 @@ impl Journal {
             pressure,
             queue,
             clock: opening.clock,
-            pending: Vec::new(),
+            refusals,
+            pending: Pending::default(),
             waiting: VecDeque::new(),
         };
         Ok((journal, ingest, fanout))
@@ -178,7 +197,7 @@ impl Journal {
 
     /// One group: gather, append, sync, acknowledge.
     fn commit(&mut self) {
-        let done = self.append_group().and_then(|()| self.sync());
+        let done = self.append_group().and_then(|()| Ok(self.sync()?));
         let pressure = match done {
             Ok(()) => self.queue_pressure(),
             Err(error) => {
@@ -209,17 +228,20 @@ impl Journal {
     }
 
     /// Judges and appends what waits and what is queued, within the bounds of a group.
-    fn append_group(&mut self) -> Result<(), SeglogError> {
+    fn append_group(&mut self) -> Result<(), JournalError> {
         // First what was lost, or a later batch would be on disk before an earlier one.
         self.append_again()?;
         let mut bytes = 0;
         for _ in 0..GROUP_BATCHES {
             let next = self.waiting.pop_front().or_else(|| self.queue.try_recv().ok());
             let Some(submission) = next else { return Ok(()) };
-            bytes += submission.batch.sealed().bytes().len();
-            if let Err((submission, error)) = self.append(submission) {
-                self.waiting.push_front(*submission);
-                return Err(error);
+            bytes += submission.bytes().len();
+            match self.append(&submission) {
+                Ok(place) => self.pending.push(submission, place),
+                Err(error) => {
+                    self.waiting.push_front(submission);
+                    return Err(error);
+                }
             }
             if bytes >= GROUP_BYTES {
                 return Ok(());
@@ -228,58 +250,60 @@ impl Journal {
         Ok(())
     }
 
-    /// Judges one batch and appends it if it is new. Gives it back when the log has no room.
-    fn append(&mut self, submission: Submission) -> Result<(), (Box<Submission>, SeglogError)> {
-        let header = *submission.batch.header();
-        let digest = submission.batch.digest();
-        match self.known.judge(submission.agent, &header, digest) {
-            Verdict::Refused { reason } => {
-                Count::Refused.add(1);
-                answer(&submission, Outcome::Refused { header, reason });
-                Ok(())
-            }
+    /// Judges one batch, and appends it if it is new.
+    fn append(&mut self, submission: &Submission) -> Result<Place, JournalError> {
+        let batch = match &submission.offer {
+            Offer::Checked(batch) => batch,
+            Offer::Refused { reason, .. } => return self.refuse(submission, reason),
+        };
+        let (agent, header, digest) = (submission.agent, batch.header(), batch.digest());
+        match self.known.judge(agent, header, digest) {
+            Verdict::Refused { reason } => self.refuse(submission, reason),
             Verdict::Repeat { is_same } => {
                 Count::Repeats.add(1);
-                self.known.repeat(submission.agent, &header, digest);
-                let repeat = if is_same { Repeat::Same } else { Repeat::Differs };
-                let place = Place::Known;
-                self.pending.push(Pending { submission, place, repeat });
-                Ok(())
+                self.known.repeat(agent, header, digest);
+                Ok(Place::Known { is_same })
             }
-            Verdict::Fresh { missing } => match self.write(&submission) {
-                Ok(index) => {
-                    Count::MissingEvents.add(missing);
-                    self.known.add(submission.agent, &header, digest, Source::Agent);
-                    self.publish(&submission, index);
-                    let (place, repeat) = (Place::At(index), Repeat::First);
-                    self.pending.push(Pending { submission, place, repeat });
-                    Ok(())
-                }
-                Err(error) => {
-                    if let SeglogError::Lost { from, until } = error {
-                        self.lose(from, until);
-                    }
-                    Err((Box::new(submission), error))
-                }
-            },
+            Verdict::Fresh { missing } => {
+                let index = self.write(submission)?;
+                Count::MissingEvents.add(missing);
+                self.known.add(agent, header, digest, Source::Agent);
+                self.publish(submission, batch, index);
+                Ok(Place::At(index))
+            }
         }
+    }
+
+    fn refuse(&mut self, submission: &Submission, reason: &str) -> Result<Place, JournalError> {
+        self.refusals.keep(submission)?;
+        Count::Refused.add(1);
+        Ok(Place::Aside { reason: reason.to_owned() })
     }
 
     fn write(&mut self, submission: &Submission) -> Result<Index, SeglogError> {
-        let head = Head {
-            agent: submission.agent,
-            received: submission.received,
-            boot_epoch: submission.boot_epoch,
-            is_corrected: submission.is_corrected,
+        let batch = submission.bytes();
+        let written = match self.writer.is_rotation_due(record::HEAD_BYTES + batch.len()) {
+            true => self.rotate(),
+            false => Ok(()),
         };
-        let batch = submission.batch.sealed().bytes();
-        if self.writer.is_rotation_due(record::HEAD_BYTES + batch.len()) {
-            self.writer.rotate(&self.known.to_bytes())?;
+        let head = submission.head().to_bytes();
+        let written = written.and_then(|()| self.writer.append_parts(&[&head, batch]));
+        if let Err(SeglogError::Lost { from, until }) = written {
+            self.lose(from, until);
         }
-        self.writer.append_parts(&[&head.to_bytes(), batch])
+        written
     }
 
-    fn publish(&self, submission: &Submission, index: Index) {
+    /// Begins the next segment, with a snapshot of what is in the log.
+    fn rotate(&mut self) -> Result<(), SeglogError> {
+        if self.pending.first_lost().is_some() {
+            // Some of what is known is in no log: a snapshot would vouch for it over a crash.
+            return self.writer.rotate(&[]);
+        }
+        self.writer.rotate(&preface::encode(&self.known, &self.fanout.skipped()))
+    }
+
+    fn publish(&self, submission: &Submission, batch: &Checked, index: Index) {
         self.fanout.publish(Arrival {
             position: index.as_u64(),
             agent: submission.agent,
@@ -287,12 +311,12 @@ impl Journal {
             received: submission.received,
             boot_epoch: submission.boot_epoch,
             is_corrected: submission.is_corrected,
-            header: *submission.batch.header(),
-            contents: Arc::clone(submission.batch.contents()),
+            header: *batch.header(),
+            contents: Arc::clone(batch.contents()),
         });
     }
 
-    /// Makes all that was appended durable, then acknowledges it (ST-1).
+    /// Makes all that was appended durable, then answers (ST-1).
     fn sync(&mut self) -> Result<(), SeglogError> {
         let began = self.clock.boottime();
         loop {
@@ -301,7 +325,7 @@ impl Journal {
                 Ok(durable) => {
                     Time::JournalSync.note(self.clock.boottime().since(began));
                     self.fanout.advance(durable.as_u64());
-                    self.acknowledge();
+                    self.pending.answer(&self.known, &self.board, self.clock.now());
                     return Ok(());
                 }
                 Err(SeglogError::Lost { from, until }) => self.lose(from, until),
@@ -317,126 +341,20 @@ impl Journal {
         self.fanout.retract(from.as_u64(), until.as_u64());
         // Whatever of them turns up on the disk after all was written again elsewhere.
         (from.as_u64()..until.as_u64()).for_each(|it| self.fanout.skip(it));
-        for it in &mut self.pending {
-            match it.place {
-                Place::At(index) if (from..until).contains(&index) => it.place = Place::Lost,
-                Place::At(_) | Place::Known | Place::Lost => (),
-            }
-        }
+        self.pending.lose(&(from..until));
     }
 
-    /// Appends once more what was lost. Nothing is acknowledged before this is done.
+    /// Appends once more what was lost. Nothing is answered before this is done.
     fn append_again(&mut self) -> Result<(), SeglogError> {
-        for at in 0..self.pending.len() {
-            if self.pending[at].place != Place::Lost {
-                continue;
+        while let Some((at, submission)) = self.pending.first_lost() {
+            let submission = submission.clone();
+            let index = self.write(&submission)?;
+            if let Offer::Checked(batch) = &submission.offer {
+                self.publish(&submission, batch, index);
             }
-            let pending = std::mem::take(&mut self.pending);
-            let written = self.write(&pending[at].submission);
-            self.pending = pending;
-            let index = match written {
-                Ok(index) => index,
-                Err(SeglogError::Lost { from, until }) => {
-                    self.lose(from, until);
-                    return Err(SeglogError::Lost { from, until });
-                }
-                Err(error) => return Err(error),
-            };
-            self.publish(&self.pending[at].submission, index);
-            self.pending[at].place = Place::At(index);
+            self.pending.found(at, index);
         }
         Ok(())
-    }
-
-    fn acknowledge(&mut self) {
-        let mut durable = Vec::with_capacity(self.pending.len());
-        for it in &self.pending {
-            let agent = it.submission.agent;
-            let Some(position) = self.known.position(agent, it.submission.batch.header()) else {
-                continue;
-            };
-            durable.push((agent, position));
-        }
-        self.board.advance(durable.iter().map(|(agent, position)| (*agent, position)));
-        let now = self.clock.now();
-        for (it, (_, Position { lane, epoch, seq, .. })) in self.pending.drain(..).zip(durable) {
-            if it.repeat == Repeat::First {
-                let header = it.submission.batch.header();
-                let bytes = it.submission.batch.sealed().bytes().len();
-                Count::Batches.add(1);
-                Count::Events.add(u64::try_from(header.count()).unwrap_or(0));
-                Count::BatchBytes.add(u64::try_from(bytes).unwrap_or(0));
-            }
-            Time::Ack.note(now.since(it.submission.received));
-            answer(&it.submission, Outcome::Stored { lane, epoch, seq, repeat: it.repeat });
-        }
-    }
-}
-
-/// Tells the session; one that is gone learns it from its next welcome.
-fn answer(submission: &Submission, outcome: Outcome) {
-    drop(submission.reply.try_send(outcome));
-}
-
-/// Says what opening found. Damage is no reason not to start: it is a loss to be shown.
-fn report(recovery: &Recovery) {
-    if let Some(torn) = recovery.torn {
-        info!(at = %torn.at, bytes = torn.bytes, "the journal's torn end was cut");
-    }
-    for gap in &recovery.gaps {
-        error!(from = %gap.from, until = %gap.until, cause = gap.cause.as_str(),
-            "the journal has lost records");
-        Count::JournalLost.add(gap.records());
-    }
-    for file in &recovery.damaged {
-        error!(path = %file.path.display(), damage = ?file.damage, "a journal segment is damaged");
-    }
-    for path in &recovery.strangers {
-        warn!(path = %path.display(), "a file in the journal's directory is none of its own");
-    }
-}
-
-/// Learns which numbers the journal holds: from the newest snapshot and the records after it, or
-/// from all records when there is no whole snapshot.
-/// Records that hold a batch for the second time go to `twice`: nobody is to see them (IG-1).
-fn recover(
-    writer: &Writer,
-    recovery: &Recovery,
-    twice: &mut Vec<u64>,
-) -> Result<Known, SeglogError> {
-    let preface = recovery.preface.as_ref();
-    let snapshot = preface.and_then(|it| Some((it.first, Known::from_bytes(&it.bytes)?)));
-    let (from, mut known) = snapshot.unwrap_or((recovery.oldest, Known::default()));
-    let mut reader = writer.log().reader(from);
-    let mut source = Source::Agent;
-    loop {
-        let entries = reader.next_batch(GROUP_BATCHES, GROUP_BYTES)?;
-        if entries.is_empty() {
-            return Ok(known);
-        }
-        for entry in entries {
-            let Entry::Record(found) = entry else {
-                source = Source::Damaged;
-                continue;
-            };
-            match record::decode(&found.payload) {
-                Ok((head, sealed)) => {
-                    let digest = cordon_shared::digest::Sha256::of(sealed.bytes());
-                    let header = sealed.header();
-                    match known.judge(head.agent, header, digest) {
-                        Verdict::Fresh { .. } => known.add(head.agent, header, digest, source),
-                        Verdict::Repeat { .. } | Verdict::Refused { .. } => {
-                            error!(index = %found.index, "the journal holds a batch twice");
-                            twice.push(found.index.as_u64());
-                        }
-                    }
-                }
-                Err(error) => {
-                    source = Source::Damaged;
-                    error!(index = %found.index, "a record cannot be used: {error}");
-                }
-            }
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The life of a session after its welcome.
 //!
 //! On the road: each batch is checked here, on the session's own task, and waits for room in the
-//! journal's queue; the journal's outcomes become cumulative acknowledgements. Everything that can
+//! journal's queue, the refused ones too, so that every answer comes in its turn; the journal's
+//! outcomes become cumulative acknowledgements. Everything that can
 //! wake it is in one `select!`. An agent that sends faster than it is answered is not read from.
 
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use crate::{
         registry::{Entry, Order, StreamId},
     },
     ingest::{
-        Outcome, Repeat, Submission,
-        validate::{Checked, Refused, validate},
+        Offer, Outcome, Repeat, Submission,
+        validate::{Refused, validate},
     },
     metric::{Count, Time},
 };
@@ -206,7 +207,8 @@ impl Stream {
     }
 
     /// Passes on what the journal says: acknowledgements are cumulative, so of all that have come
-    /// the last of each lane and epoch is enough.
+    /// the last of each lane and epoch is enough. A refusal comes after the acknowledgements of
+    /// what was sent before it.
     async fn pass_on(&mut self, first: Outcome) -> Result<(), End> {
         let mut acks: Vec<(Lane, Epoch, u64)> = Vec::new();
         let mut next = Some(first);
@@ -225,10 +227,17 @@ impl Stream {
                         None => acks.push((lane, epoch, seq)),
                     }
                 }
-                Outcome::Refused { header, reason } => self.refuse(&header, reason).await?,
+                Outcome::Refused { header, reason } => {
+                    self.acknowledge(std::mem::take(&mut acks)).await?;
+                    self.refuse(&header, &reason).await?;
+                }
             }
             next = self.outcomes.try_recv().ok();
         }
+        self.acknowledge(acks).await
+    }
+
+    async fn acknowledge(&self, acks: Vec<(Lane, Epoch, u64)>) -> Result<(), End> {
         for (lane, epoch, seq) in acks {
             Count::Acks.add(1);
             let lane = i32::from(lane.as_u8());
@@ -274,8 +283,9 @@ impl Stream {
         let began = self.ground.clock.boottime();
         let raw_bytes = Header::parse(&sealed).map_or(0, |it| it.body_raw_bytes());
         let checked = if raw_bytes < BLOCKING_RAW_BYTES {
-            validate(sealed)
+            validate(sealed.clone())
         } else {
+            let sealed = sealed.clone();
             match tokio::task::spawn_blocking(move || validate(sealed)).await {
                 Ok(checked) => checked,
                 Err(_stopped) => return Err(End::Gone),
@@ -283,35 +293,40 @@ impl Stream {
         };
         Time::Validate.note(self.ground.clock.boottime().since(began));
         match checked {
-            Ok(batch) => {
-                self.under_way.add(batch.sealed().bytes().len());
-                self.stash = Some(self.submission(batch, received));
-                Ok(())
-            }
+            Ok(batch) => self.stash(Offer::Checked(batch), received),
             Err(Refused::Batch { header, reason }) => {
-                Count::Refused.add(1);
-                self.refuse(&header, &reason.to_string()).await
+                let reason = reason.to_string();
+                self.stash(Offer::Refused { header, bytes: sealed, reason }, received);
             }
             Err(Refused::Framing(reason)) => {
                 Count::BrokenStreams.add(1);
                 let reason = reason.to_string();
                 self.raise(Concern::Refused { reason: reason.clone() }).await;
-                Err(End::Goodbye(v1::GoodbyeReason::BadInput, reason))
+                return Err(End::Goodbye(v1::GoodbyeReason::BadInput, reason));
             }
         }
+        Ok(())
     }
 
-    fn submission(&self, batch: Checked, received: Timestamp) -> Submission {
-        let origin = batch.contents().origin;
-        let is_corrected = origin.boot == self.boot;
-        let boot_epoch = if is_corrected {
-            self.boot_epoch.at()
-        } else {
-            // Of an earlier boot: what the host believed is all there is.
-            origin.clock.realtime_at(Boottime::from_ns(0))
+    fn stash(&mut self, offer: Offer, received: Timestamp) {
+        let origin = match &offer {
+            Offer::Checked(batch) => Some(batch.contents().origin),
+            // What a refused batch says of its origin counts as little as the rest of it.
+            Offer::Refused { .. } => None,
         };
-        let (agent, reply) = (self.caller.agent, self.reply.clone());
-        Submission { agent, batch, received, boot_epoch, is_corrected, reply }
+        let earlier = origin.filter(|it| it.boot != self.boot);
+        // Of an earlier boot what the host believed is all there is.
+        let believed = earlier.map(|it| it.clock.realtime_at(Boottime::from_ns(0)));
+        let submission = Submission {
+            agent: self.caller.agent,
+            offer,
+            received,
+            boot_epoch: believed.unwrap_or_else(|| self.boot_epoch.at()),
+            is_corrected: believed.is_none(),
+            reply: self.reply.clone(),
+        };
+        self.under_way.add(submission.bytes().len());
+        self.stash = Some(submission);
     }
 
     async fn refuse(&mut self, header: &Header, reason: &str) -> Result<(), End> {

@@ -13,7 +13,6 @@
 use cordon_shared::{
     digest::Sha256,
     id::{AgentId, Epoch, Lane},
-    seglog::PREFACE_BYTES_MAX,
 };
 
 use super::{EPOCHS_MAX, Known, RANGES_MAX, Stored};
@@ -32,9 +31,9 @@ impl Stored {
 }
 
 impl Known {
-    /// The snapshot, at most `PREFACE_BYTES_MAX` long.
+    /// The snapshot, at most `bytes_max` long.
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self, bytes_max: usize) -> Vec<u8> {
         // The shortest lists first, and of each the newest epochs: what does not fit is what a
         // hostile or broken agent piled up.
         let mut agents: Vec<_> = self.agents.iter().collect();
@@ -45,7 +44,7 @@ impl Known {
         bytes.extend_from_slice(&[0; 2]);
         bytes.extend_from_slice(&u32::try_from(agents.len()).unwrap_or(u32::MAX).to_le_bytes());
         for (left, (agent, epochs)) in (1..=agents.len()).rev().zip(agents) {
-            let room = PREFACE_BYTES_MAX.saturating_sub(bytes.len() + left * AGENT_BYTES);
+            let room = bytes_max.saturating_sub(bytes.len() + left * AGENT_BYTES);
             let kept = newest(epochs, room);
             bytes.extend_from_slice(agent.as_bytes());
             bytes.extend_from_slice(&u16::try_from(kept.len()).unwrap_or(u16::MAX).to_le_bytes());

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use cordon_shared::{
     batch::Sealed,
     id::{EventSeq, Lane},
+    seglog::PREFACE_BYTES_MAX,
     test_support::{Random, agent},
 };
 use expect_test::{Expect, expect};
@@ -116,7 +117,7 @@ fn st_1_what_follows_a_hole_of_the_journal_is_not_vouched_for() {
     // 21..=30 was lost; 31..=40 is stored.
     add(&mut known, 31, Source::Damaged);
     assert_eq!(solid(&known), [20]);
-    assert_eq!(Known::from_bytes(&known.to_bytes()), Some(known.clone()));
+    assert_eq!(Known::from_bytes(&known.to_bytes(PREFACE_BYTES_MAX)), Some(known.clone()));
     // The agent goes on from where it was acknowledged.
     add(&mut known, 21, Source::Agent);
     assert_eq!(solid(&known), [30]);
@@ -132,12 +133,15 @@ fn a_snapshot_reads_back_and_every_cut_is_none() {
         let batch = batch(epoch, first, 10);
         known.add(agent(), batch.header(), digest(&batch), Source::Agent);
     }
-    let bytes = known.to_bytes();
+    let bytes = known.to_bytes(PREFACE_BYTES_MAX);
     assert_eq!(Known::from_bytes(&bytes), Some(known));
     for cut in 0..bytes.len() {
         assert_eq!(Known::from_bytes(&bytes[..cut]), None, "cut at {cut}");
     }
-    assert_eq!(Known::from_bytes(&Known::default().to_bytes()), Some(Known::default()));
+    assert_eq!(
+        Known::from_bytes(&Known::default().to_bytes(PREFACE_BYTES_MAX)),
+        Some(Known::default())
+    );
 }
 
 proptest! {
@@ -162,7 +166,7 @@ proptest! {
                 Verdict::Repeat { .. } => assert_eq!(here, count),
                 Verdict::Refused { .. } => assert!(here < count),
             }
-            let again = Known::from_bytes(&known.to_bytes());
+            let again = Known::from_bytes(&known.to_bytes(PREFACE_BYTES_MAX));
             assert_eq!(again.as_ref(), Some(&known));
         }
     }

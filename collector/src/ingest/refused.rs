@@ -1,0 +1,133 @@
+//! What was refused, kept: a batch that breaks a rule is no reason to lose what it says.
+//!
+//! Beside the road: the journal's thread writes a refused batch here, durably, before its agent is
+//! told that it may let go of it. A person can look at it; nothing of ours reads it again. It never
+//! overwrites and never deletes: when [`BATCHES_MAX`] or [`BYTES_MAX`] is reached the oldest stay,
+//! since what went wrong first explains the most, and what comes after is counted and not kept.
+//!
+//! ```text
+//! DIR/{agent}.{epoch}.{lane}.{first number}.{first 8 bytes of SHA-256}.batch
+//! content: the head of a journal record (record.rs), then the batch as it came
+//! ```
+//!
+//! The name tells the bytes, so that a batch that comes again is kept once.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cordon_shared::{
+    digest::Sha256,
+    error::{Classify, Kind},
+    seglog::{Disk, Mode},
+};
+use tracing::error;
+
+use super::{
+    Submission,
+    record::{self, HEAD_BYTES},
+};
+use crate::metric::Count;
+
+/// Batches that are kept (chosen: a directory that a person can still look through).
+pub const BATCHES_MAX: usize = 1_024;
+
+/// Their bytes (chosen: four segments of the journal).
+pub const BYTES_MAX: u64 = 256 << 20;
+
+/// A refused batch could not be written: it is not answered, and tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {doing} `{path}`")]
+pub struct RefusedError {
+    doing: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl Classify for RefusedError {
+    fn kind(&self) -> Kind {
+        Kind::Unavailable
+    }
+}
+
+/// The directory of refused batches.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    kept: HashSet<OsString>,
+    bytes: u64,
+    is_full: bool,
+}
+
+impl Refusals {
+    /// Opens the directory, made if need be, and removes what was being written.
+    pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, RefusedError> {
+        let failed = |doing| move |source| RefusedError { doing, path: dir.to_owned(), source };
+        disk.create_dir(dir).map_err(failed("make"))?;
+        let mut kept = HashSet::new();
+        let mut bytes = 0;
+        for name in disk.list(dir).map_err(failed("list"))? {
+            let path = dir.join(&name);
+            if path.extension().is_some_and(|it| it == "new") {
+                disk.remove(&path).map_err(failed("clean"))?;
+                continue;
+            }
+            let file = disk.open(&path, Mode::Existing).map_err(failed("read"))?;
+            bytes += file.bytes().map_err(failed("read"))?;
+            kept.insert(name);
+        }
+        Ok(Self { disk, dir: dir.to_owned(), kept, bytes, is_full: false })
+    }
+
+    /// Keeps a batch durably, or counts it when there is no room.
+    pub(super) fn keep(&mut self, submission: &Submission) -> Result<(), RefusedError> {
+        let (header, bytes) = (submission.header(), submission.bytes());
+        let mut digest = Sha256::of(bytes).to_string();
+        digest.truncate(16);
+        let (agent, epoch, lane) = (submission.agent, header.epoch(), header.lane());
+        let name = format!("{agent}.{epoch}.{lane}.{}.{digest}.batch", header.first_seq());
+        if self.kept.contains(Path::new(&name).as_os_str()) {
+            return Ok(());
+        }
+        let size = u64::try_from(HEAD_BYTES + bytes.len()).unwrap_or(u64::MAX);
+        if self.kept.len() >= BATCHES_MAX || self.bytes.saturating_add(size) > BYTES_MAX {
+            Count::RefusedUnkept.add(1);
+            if !self.is_full {
+                self.is_full = true;
+                error!(dir = %self.dir.display(), batches = self.kept.len(), bytes = self.bytes,
+                    "there is no room for more refused batches: from now on they are only counted");
+            }
+            return Ok(());
+        }
+        let path = self.dir.join(&name);
+        self.write(&path, &submission.head(), bytes).map_err(|source| RefusedError {
+            doing: "keep a refused batch as",
+            path: path.clone(),
+            source,
+        })?;
+        Count::RefusedKept.add(1);
+        error!(path = %path.display(), "a refused batch is kept");
+        self.bytes += size;
+        self.kept.insert(name.into());
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, head: &record::Head, bytes: &[u8]) -> io::Result<()> {
+        let aside = path.with_extension("new");
+        let file = self.disk.open(&aside, Mode::Emptied)?;
+        file.write_at(&head.to_bytes(), 0)?;
+        file.write_at(bytes, HEAD_BYTES as u64)?;
+        file.sync()?;
+        self.disk.rename(&aside, path)?;
+        self.disk.sync_dir(&self.dir)
+    }
+}
+
+#[cfg(test)]
+mod tests;
