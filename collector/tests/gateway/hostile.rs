@@ -49,6 +49,58 @@ async fn f_27_a_damaged_body_is_refused_and_the_stream_goes_on() {
     check(bytes, &expect!["refused 5+3: the checksum of the batch's body is wrong"]).await;
 }
 
+/// A batch of three critical events that says this of its body, every checksum good.
+fn around(body: &[u8], raw_bytes: u32) -> Vec<u8> {
+    let mut bytes = batch(1, 7, 5, 3).bytes()[..28].to_vec();
+    bytes.extend_from_slice(&u32::try_from(body.len()).unwrap().to_le_bytes());
+    bytes.extend_from_slice(&raw_bytes.to_le_bytes());
+    bytes.extend_from_slice(&crc32c::crc32c(body).to_le_bytes());
+    bytes.extend_from_slice(&[0; 20]);
+    bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f_28_f_29_lies_and_bombs_are_refused_and_the_stream_goes_on() {
+    let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 1).unwrap();
+    let zstd =
+        expect!["refused 5+3: batch body: `zstd` must be zstd of as many bytes as the header says"];
+    check(around(&bomb, 1 << 20), &zstd).await;
+    check(around(&bomb, 3), &zstd).await;
+    let empty = zstd::bulk::compress(&[0x82, 0x7d, 0x00], 1).unwrap();
+    let count = expect!["refused 5+3: batch body: `events` must be as many as the header says"];
+    check(around(&empty, 3), &count).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_comes_after_the_acknowledgement_of_what_was_sent_before_it() {
+    let (mut collector, agent) = enrolled().await;
+    let (mut link, _) = agent.session(collector.sessions(), BOOT).await;
+    let mut damaged = batch(9, 7, 41, 3).bytes().to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    for first in [1, 11, 21, 31] {
+        link.send(batch(first, 7, first, 10).bytes().clone()).await;
+    }
+    link.send(damaged).await;
+    link.send(batch(8, 7, 44, 3).bytes().clone()).await;
+    let mut acked = 0;
+    loop {
+        match link.hear().await.unwrap() {
+            Down::Ack(ack) => acked = ack.seq,
+            Down::BatchRefused(it) => {
+                assert_eq!((acked, it.first_seq, it.count), (40, 41, 3));
+                break;
+            }
+            other => panic!("expected an answer, not {other:?}"),
+        }
+    }
+    link.acked(7, 46).await;
+    let kept = std::fs::read_dir(collector.dir().join("data/refused")).unwrap();
+    assert_eq!(kept.count(), 1);
+    collector.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn f_28_a_message_of_a_hundred_megabytes_is_refused_before_it_is_held() {
     let (mut collector, agent) = enrolled().await;
