@@ -128,7 +128,10 @@ impl Agent {
         let mut link = self.open(address).await;
         link.say(Up::Hello(hello(boot))).await;
         match link.hear().await {
-            Ok(Down::Welcome(welcome)) => (link, welcome),
+            Ok(Down::Welcome(welcome)) => {
+                link.beat();
+                (link, welcome)
+            }
             other => panic!("expected a welcome, not {other:?}"),
         }
     }
@@ -148,6 +151,9 @@ pub(crate) fn clock() -> v1::ClockSample {
     let sample = SystemClock.sample();
     v1::ClockSample { boottime_ns: sample.boottime.as_ns(), realtime_ns: sample.realtime.as_ns() }
 }
+
+/// How long a test waits for what must come (chosen: less than the runner waits for the test).
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// A live stream, from the agent's side.
 pub(crate) struct Link {
@@ -172,6 +178,21 @@ impl Link {
         drop(self.up.send(v1::AgentMessage { message: Some(message) }).await);
     }
 
+    /// Says that it lives, as an agent does, until the link is dropped: however slow the machine
+    /// is, the collector must not take a test that waits for a dead peer.
+    fn beat(&self) {
+        let up = self.up.downgrade();
+        #[expect(clippy::disallowed_methods, reason = "ends with the link")]
+        drop(tokio::spawn(async move {
+            while let Some(up) = up.upgrade() {
+                let beat = v1::Heartbeat { clock: Some(clock()), count: 1 };
+                drop(up.try_send(v1::AgentMessage { message: Some(Up::Heartbeat(beat)) }));
+                drop(up);
+                tokio::time::sleep(limit::HEARTBEAT_EVERY).await;
+            }
+        }));
+    }
+
     pub(crate) async fn send(&self, sealed: impl Into<Bytes>) {
         self.say(Up::Batch(v1::Batch { sealed: sealed.into() })).await;
     }
@@ -179,8 +200,8 @@ impl Link {
     /// The next message that is no heartbeat, credit or keyring, or how the stream ended.
     pub(crate) async fn hear(&mut self) -> Result<Down, String> {
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(20), self.down.message());
-            match next.await.or(Err("nothing was heard for 20 s".to_owned()))? {
+            let next = tokio::time::timeout(PATIENCE, self.down.message());
+            match next.await.or(Err(format!("nothing was heard for {PATIENCE:?}")))? {
                 Ok(Some(v1::CollectorMessage { message: Some(message) })) => match message {
                     Down::Heartbeat(_) | Down::Credit(_) | Down::Keyring(_) => (),
                     message @ (Down::Welcome(_)

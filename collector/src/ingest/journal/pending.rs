@@ -111,7 +111,12 @@ impl Judged {
             Place::Aside { reason } => return Outcome::Refused { header, reason: reason.clone() },
         };
         match position {
-            Some(Position { lane, epoch, seq, .. }) => Outcome::Stored { lane, epoch, seq, repeat },
+            Some(Position { lane, epoch, seq, .. }) => {
+                // Not past this batch, though more of its group may be stored: between the two a
+                // refusal may stand, of which the agent must hear first.
+                let seq = seq.min(header.last_seq().as_u64());
+                Outcome::Stored { lane, epoch, seq, repeat }
+            }
             // It is on disk, and nothing can be said of what came before it. No agent that keeps
             // the protocol has so many epochs under way.
             None => Outcome::Refused { header, reason: "too many epochs at once".to_owned() },

@@ -260,6 +260,19 @@ fn st_1_a_refusal_waits_for_what_was_sent_before_it() {
 }
 
 #[test]
+fn an_answer_does_not_reach_past_a_refusal_of_its_group() {
+    let mut bench = Bench::new();
+    bench.submit(agent(0), &sealed(1, 7, 1, 10));
+    bench.ingest.queue.try_send(refused(&bench, &sealed(2, 7, 11, 10))).unwrap();
+    bench.submit(agent(0), &sealed(3, 7, 21, 10));
+    bench.journal.commit();
+    let outcomes = bench.outcomes();
+    assert_eq!(outcomes[0], stored(7, 10, Repeat::First));
+    assert!(matches!(outcomes[1], Outcome::Refused { .. }));
+    assert_eq!(outcomes[2], stored(7, 30, Repeat::First));
+}
+
+#[test]
 fn what_is_refused_is_kept_before_it_is_answered_and_once() {
     let mut bench = Bench::new();
     let batch = sealed(1, 7, 1, 10);
