@@ -62,7 +62,7 @@ fn model(seed: u64) {
     for _ in 0..600 {
         let sender = &mut senders[usize::try_from(random.below(3)).unwrap()];
         // Every other run is rough: the disk fails and the process dies three times as often.
-        match random.below(if seed % 2 == 0 { 20 } else { 26 }) {
+        match random.below(if seed.is_multiple_of(2) { 20 } else { 26 }) {
             0..=8 => {
                 if let Some(batch) = sender.batches.get(sender.sent)
                     && bench.submit(sender.agent, batch)
