@@ -61,6 +61,8 @@ pub enum Deed {
     Connect,
     /// A shell whose descriptors 0 to 2 are a TCP socket: `/bin/sh -c ': MARKER-N'`.
     SocketShell,
+    /// The same, and it stays until somebody kills it: done once it was killed.
+    CaughtShell,
 }
 
 impl Deed {
@@ -72,14 +74,15 @@ impl Deed {
             Self::File => "file",
             Self::Connect => "connect",
             Self::SocketShell => "socket-shell",
+            Self::CaughtShell => "caught-shell",
         }
     }
 
     /// The kind with this word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Launch, Self::File, Self::Connect, Self::SocketShell];
-        all.into_iter().find(|it| it.as_str() == word)
+        let quick = [Self::Launch, Self::File, Self::Connect, Self::SocketShell];
+        quick.into_iter().chain([Self::CaughtShell]).find(|it| it.as_str() == word)
     }
 }
 

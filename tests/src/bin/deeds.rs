@@ -8,19 +8,23 @@ use std::{
     fs::{self, File},
     io::Write,
     net::{Ipv4Addr, TcpListener, TcpStream},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Command, ExitCode, ExitStatus, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
 use clap::Parser;
 use cordon_shared::time::{Clock, SystemClock};
-use cordon_tests::activity::{Deed, Done, LAUNCHED};
+use cordon_tests::{
+    activity::{Deed, Done, LAUNCHED},
+    wait,
+};
 
 #[derive(Parser)]
 struct Args {
-    /// launch, file, connect or socket-shell.
+    /// launch, file, connect, socket-shell or caught-shell.
     #[arg(value_parser = parse_deed)]
     deed: Deed,
     /// What the markers begin with.
@@ -35,8 +39,12 @@ struct Args {
 }
 
 fn parse_deed(word: &str) -> Result<Deed, String> {
-    Deed::parse(word).ok_or_else(|| "must be launch, file, connect or socket-shell".to_owned())
+    Deed::parse(word)
+        .ok_or_else(|| "must be launch, file, connect, socket-shell or caught-shell".to_owned())
 }
+
+/// How long a shell may stay.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
@@ -57,7 +65,17 @@ fn run(args: &Args) -> anyhow::Result<()> {
             Deed::Launch => launch(LAUNCHED, &[&marker])?,
             Deed::File => churn(&args.folder, &marker)?,
             Deed::Connect => connect(&listener)?,
-            Deed::SocketShell => socket_shell(&listener, &marker)?,
+            Deed::SocketShell => {
+                let status = socket_shell(&listener, &format!(": {marker}"))?;
+                ensure!(status.success(), "the shell ended with {status}");
+            }
+            Deed::CaughtShell => {
+                let status = socket_shell(&listener, &format!("read it; : {marker}"))?;
+                ensure!(
+                    status.signal() == Some(9),
+                    "nobody killed the shell: it ended with {status}"
+                );
+            }
         }
     }
     let elapsed = SystemClock.boottime().since(begin);
@@ -95,17 +113,25 @@ fn pair(listener: &TcpListener) -> anyhow::Result<(TcpStream, TcpStream)> {
     Ok((caller, target))
 }
 
+/// Runs a shell on a socket to its end, for which nobody waits longer than [`PATIENCE`].
 #[expect(clippy::disallowed_methods, reason = "tests start programs")]
-fn socket_shell(listener: &TcpListener, marker: &str) -> anyhow::Result<()> {
-    let (caller, _target) = pair(listener)?;
+fn socket_shell(listener: &TcpListener, script: &str) -> anyhow::Result<ExitStatus> {
+    let (caller, target) = pair(listener)?;
     let end = |it: &TcpStream| anyhow::Ok(Stdio::from(OwnedFd::from(it.try_clone()?)));
-    let status = Command::new("/bin/sh")
-        .args([OsString::from("-c"), OsString::from(format!(": {marker}"))])
+    let mut shell = Command::new("/bin/sh")
+        .args([OsString::from("-c"), OsString::from(script)])
         .stdin(end(&caller)?)
         .stdout(end(&caller)?)
         .stderr(end(&caller)?)
-        .status()
+        .spawn()
         .context("launch a shell")?;
-    ensure!(status.success(), "the shell ended with {status}");
-    Ok(())
+    drop(caller);
+    let mut ended =
+        || shell.try_wait().map_err(|it| it.to_string())?.ok_or_else(|| "it runs".to_owned());
+    if let Ok(status) = wait::until("the shell ends", PATIENCE, &mut ended) {
+        return Ok(status);
+    }
+    // It reads from the socket: what is closed ends it.
+    drop(target);
+    wait::until("the shell ends", PATIENCE, ended)
 }

@@ -127,6 +127,14 @@ impl Agent {
         Launch::new(&self.plan.name, &self.program).args([command, "--config"]).args([&self.config])
     }
 
+    /// Runs `check`, and says how it went.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn check(&self) -> anyhow::Result<Output> {
+        self.launch("check").run(SOON)
+    }
+
     /// Runs `enroll` with a token, and says how it went.
     ///
     /// # Errors

@@ -8,9 +8,12 @@ use std::{
 
 use anyhow::Context;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{SOON, api::Api};
+use super::{
+    SOON,
+    api::{Api, text},
+};
 use crate::{
     binary::Program,
     child::{Child, Launch},
@@ -96,6 +99,18 @@ impl Collector {
         let base64: String = text.lines().filter(is_inside).collect();
         self.api.put("/api/v1/keyring", &json!({ "signed": base64 }))?;
         Ok(())
+    }
+
+    /// Lets a rule, as the API shows it, move automation: root signs a keyring that arms it.
+    ///
+    /// # Errors
+    /// What the programs said.
+    pub fn arm(&self, rule: &Value) -> anyhow::Result<()> {
+        let (id, sha256) = (text(rule, "rule_id")?, text(rule, "sha256")?);
+        self.sign_keyring(|draft| {
+            let newer = draft.replacen("[members]\nversion = 1", "[members]\nversion = 2", 1);
+            format!("{newer}\n[[members.armed]]\nrule = \"{id}\"\nsha256 = \"{sha256}\"\n")
+        })
     }
 
     /// Waits until it says that it is well.

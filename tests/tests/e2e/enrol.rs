@@ -3,6 +3,8 @@
 use cordon_shared::{crypto::secret::Secret, digest::Sha256, enrolment::Token};
 use cordon_tests::{
     child::Output,
+    peer::Peer,
+    pki::{Authority, Good},
     testbed::{Agent, SOON, Testbed},
     wait,
 };
@@ -66,6 +68,19 @@ fn a_token_that_is_used_up_lets_nobody_in() {
     testbed.prepare("web-1", |_| ()).unwrap().enroll(&token).unwrap();
     let mut second = testbed.prepare("web-2", |_| ()).unwrap();
     refused(&second.try_enroll(&token).unwrap(), "the collector refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_another_authority_opens_no_session() {
+    let testbed = Testbed::start().unwrap();
+    let token = testbed.api().token(1).unwrap();
+    let sessions = testbed.collector().addresses().sessions;
+    let mut peer = Peer::enrol(&token, sessions).await.unwrap();
+    peer.session().await.unwrap();
+    peer.identity = Authority::new().unwrap().agent(peer.id, Good::Now).unwrap();
+    assert!(peer.session().await.is_err());
+    let failures = testbed.api().metric("cordon_gateway_handshake_failures_total").unwrap();
+    assert!(failures >= 1.0, "{failures}");
 }
 
 #[test]

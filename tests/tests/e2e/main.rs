@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod cli;
+mod config;
 mod duckdb;
 mod enrol;
 mod stream;
