@@ -185,12 +185,18 @@ impl<'a> Cast<'a> {
             "detection",
             &format!("{} ({})", seen.detection.title, seen.detection.severity),
         )?;
-        tell(&seen.incident.opened, "incident", &seen.incident.incident_id)?;
+        let incident = &seen.incident;
+        if Timestamp::parse(&incident.opened).is_some_and(|it| it < shell.at) {
+            let text = format!("{}, joined: same host, within five minutes", incident.incident_id);
+            tell(&seen.detection.created, "incident", &text)?;
+        } else {
+            tell(&incident.opened, "incident", &incident.incident_id)?;
+        }
         let command = follow::command(&self.centre.desk, &seen.detection)?;
         tell(
             &command.issued,
             "command",
-            &format!("{}, signed by {}", command.summary, command.issued_by),
+            &format!("{}, signed by {}", what(&command.summary), command.issued_by),
         )?;
         let is_ended =
             command.verdict.as_deref() == Some("complete") && self.ground.cgroup.is_some();
@@ -227,8 +233,13 @@ impl<'a> Cast<'a> {
     }
 }
 
+/// What a command does, without why: that was said before.
+fn what(summary: &str) -> &str {
+    summary.split_once(": ").map_or(summary, |(what, _)| what)
+}
+
 fn took(duration_ms: Option<u64>) -> String {
-    duration_ms.map_or_else(String::new, |ms| format!(", {ms} ms on the host"))
+    duration_ms.map_or_else(String::new, |ms| format!(", {ms} ms after the signature"))
 }
 
 /// Waits for a person's Ctrl-C, or for a polite request to stop.

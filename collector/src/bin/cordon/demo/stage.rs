@@ -25,10 +25,12 @@ use std::{
     },
     path::Path,
     process::{Child, Command, Stdio},
+    thread,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use cordon_shared::time::{Clock as _, SystemClock};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use super::loopback;
@@ -60,8 +62,35 @@ pub(crate) enum Answer {
 
 /// One wired shell, with the other end of its socket.
 struct Shell {
-    child: Child,
+    pid: Pid,
+    /// Names this process and no later one of the same number.
+    process: OwnedFd,
+    /// Waits for its end, so that the time of it is not that of the question.
+    end: thread::JoinHandle<io::Result<Answer>>,
     _far: OwnedFd,
+}
+
+impl Shell {
+    fn watch(mut child: Child, far: OwnedFd) -> anyhow::Result<Self> {
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.context("read a process id")?;
+        let process = pidfd_open(pid, PidfdFlags::empty()).context("hold a process")?;
+        let end = thread::spawn(move || {
+            let signal = child.wait()?.signal();
+            Ok(Answer::Ended { signal, at_ns: SystemClock.now().as_ns() })
+        });
+        Ok(Self { pid, process, end, _far: far })
+    }
+
+    fn stop(&self) {
+        // One that has ended needs no signal.
+        let _ended = pidfd_send_signal(&self.process, Signal::KILL);
+    }
+
+    fn end(self) -> anyhow::Result<Answer> {
+        let ended = self.end.join().map_err(|_panic| anyhow!("the waiting thread is gone"))?;
+        ended.context("wait for the shell")
+    }
 }
 
 /// Plays the stage: in `cgroup` and a network namespace of its own when it may.
@@ -81,9 +110,9 @@ pub(crate) fn run(cgroup: Option<&Path>) -> anyhow::Result<()> {
         let line = line.context("read what to do")?;
         answer(&act(&line, is_apart, &mut shells)?)?;
     }
-    for mut shell in shells {
-        drop(shell.child.kill());
-        drop(shell.child.wait());
+    for shell in shells {
+        shell.stop();
+        shell.end()?;
     }
     Ok(())
 }
@@ -94,17 +123,16 @@ fn act(line: &str, is_apart: bool, shells: &mut VecDeque<Shell>) -> anyhow::Resu
         ["shell", marker] => {
             let at_ns = SystemClock.now().as_ns();
             let shell = wired(marker, is_apart)?;
-            let pid = i32::try_from(shell.child.id()).context("read a process id")?;
+            let pid = shell.pid.as_raw_nonzero().get();
             shells.push_back(shell);
             Ok(Answer::Shell { pid, at_ns })
         }
         ["end" | "stop"] => {
-            let mut shell = shells.pop_front().context("find a shell")?;
+            let shell = shells.pop_front().context("find a shell")?;
             if line == "stop" {
-                shell.child.kill().context("end the shell")?;
+                shell.stop();
             }
-            let status = shell.child.wait().context("wait for the shell")?;
-            Ok(Answer::Ended { signal: status.signal(), at_ns: SystemClock.now().as_ns() })
+            shell.end()
         }
         ["launch", count, marker] => {
             let count: u64 = count.parse().context("read a number")?;
@@ -137,7 +165,7 @@ fn wired(marker: &str, is_apart: bool) -> anyhow::Result<Shell> {
         .stderr(Stdio::from(near))
         .spawn()
         .context("start a shell")?;
-    Ok(Shell { child, _far: far })
+    Shell::watch(child, far)
 }
 
 fn tcp() -> anyhow::Result<(OwnedFd, OwnedFd)> {
