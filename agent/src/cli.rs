@@ -29,9 +29,9 @@ pub enum Command {
 /// Where the configuration is.
 #[derive(Debug, Args)]
 pub struct Configured {
-    /// The configuration.
-    #[arg(long, default_value = "/etc/cordon/agent.toml")]
-    pub config: PathBuf,
+    /// The configuration [default: `/etc/cordon/agent.toml`, or what is usual when that is missing].
+    #[arg(long)]
+    pub config: Option<PathBuf>,
 }
 
 /// Options of `enroll`.

@@ -5,7 +5,10 @@
 //! environment variable ([`cordon_shared::setting`]), which wins over the file. What the file says
 //! is the host's own policy: nothing that comes over the network changes it.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    io,
+    path::{Component, Path, PathBuf},
+};
 
 use cordon_shared::{
     digest::Sha256,
@@ -38,6 +41,9 @@ const KEYS: [&str; 15] = [
     "log.level",
 ];
 
+/// Where the configuration is when nobody says otherwise.
+pub const USUAL_PATH: &str = "/etc/cordon/agent.toml";
+
 /// The spool's usual quota (chosen: a day of a busy host at 60 bytes an event).
 const SPOOL_BYTES: u64 = 1 << 30;
 
@@ -63,7 +69,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why not.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A key is not known, or it is no TOML.
     #[error(transparent)]
@@ -183,13 +189,20 @@ fn data_dir() -> PathBuf {
 }
 
 impl Config {
-    /// Reads the file, with this process's environment over it.
+    /// Reads the file, with this process's environment over it. Without a name it is
+    /// [`USUAL_PATH`], which may be missing: a host can be looked at before anybody configured it.
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let named = path.unwrap_or(Path::new(USUAL_PATH));
+        let text = match std::fs::read_to_string(named) {
+            Ok(text) => text,
+            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                String::new()
+            }
+            Err(source) => return Err(ConfigError::Read { path: named.to_owned(), source }),
+        };
         Self::parse(&text, |name| std::env::var(name).ok())
     }
 

@@ -47,7 +47,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 }
 
 fn read(configured: &Configured) -> anyhow::Result<Config> {
-    let config = Config::read(&configured.config).context("check the configuration")?;
+    let config = Config::read(configured.config.as_deref()).context("check the configuration")?;
     telemetry::init(&config.log_level, config.log_format).context("set up the log")?;
     Ok(config)
 }
