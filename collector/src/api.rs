@@ -18,6 +18,7 @@ mod incident;
 mod keyring;
 mod live;
 mod openapi;
+mod rule;
 mod token;
 pub mod view;
 
@@ -80,6 +81,7 @@ const ROUTES: &[(&str, &str, Right)] = &[
     ("GET", "/api/v1/keyring", Right::Look),
     ("PUT", "/api/v1/keyring", Right::InstallKeyring),
     ("GET", "/api/v1/rules", Right::Look),
+    ("POST", "/api/v1/rules/reload", Right::LoadRules),
     ("GET", "/api/v1/status", Right::Look),
     ("GET", "/api/v1/audit", Right::ReadAudit),
     ("GET", "/api/v1/audit/verify", Right::ReadAudit),
@@ -106,8 +108,8 @@ pub struct Api {
     pub authority: Sha256,
     /// Where hosts enrol, for tokens.
     pub enrolment: Vec<String>,
-    /// The rules that are loaded, and what could not be.
-    pub rules: (Vec<view::Rule>, Vec<String>),
+    /// The rules in force.
+    pub rules: Rules,
     /// What is new.
     pub board: Board,
     /// Whether an agent has an open session.
@@ -118,6 +120,21 @@ pub struct Api {
     pub stop: CancellationToken,
     /// Keeps account of live streams.
     pub streams: TaskTracker,
+}
+
+/// The rules in force, which are detection's: here they are only shown.
+#[derive(Clone)]
+pub struct Rules {
+    /// The rules that are loaded, and what could not be.
+    pub list: Arc<dyn Fn() -> (Vec<view::Rule>, Vec<String>) + Send + Sync>,
+    /// Loads them again; blocks while it compiles.
+    pub reload: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rules")
+    }
 }
 
 impl fmt::Debug for Api {

@@ -6,6 +6,7 @@
 //! the store.
 
 mod address;
+mod answer;
 mod desk;
 mod error;
 mod filing;
@@ -26,6 +27,7 @@ use tracing::{error, info};
 pub use self::{address::Addresses, error::StartError};
 use self::{
     address::{announce, reachable},
+    answer::Answer,
     error::system,
 };
 use crate::{
@@ -40,11 +42,14 @@ use crate::{
         session::{Ground, Sessions},
     },
     guard,
-    ingest::{Ingest, fanout::Fanout, journal::Journal},
+    ingest::{
+        Ingest,
+        fanout::{Fanout, Feed},
+        journal::Journal,
+    },
     lake::filer::Filer,
     layout::Layout,
     listen::{Listener, Rule},
-    notice::Board,
     pki::{authority::Authority, issue::Issuing, revoke::Revocations},
     store::Store,
 };
@@ -57,6 +62,8 @@ pub struct App {
     ingest: Ingest,
     fanout: Arc<Fanout>,
     filer: Filer,
+    answer: Answer,
+    feed: Feed,
     sessions: Listener,
     enrolment: Listener,
     desk: desk::Desk,
@@ -99,10 +106,12 @@ impl App {
             enrolment: enrolment.address().map_err(&bind)?,
             api: api.address().map_err(&bind)?,
         };
+        let answer = Answer::open(&layout, config, &store, Arc::clone(&clock)).await?;
         let lake = filing::open(&layout, config.collector, (Arc::clone(&clock), &*entropy))?;
         let both = (Arc::clone(&clock), &*entropy);
-        let (journal, ingest, fanout) = filing::journal(&layout, &lake, both)?;
+        let (journal, ingest, fanout) = filing::journal(&layout, (&lake, answer.position()), both)?;
         let filer = filing::filer(&lake, &fanout, Arc::clone(&clock));
+        let feed = answer.feed(&fanout);
         upkeep::load_hosts(&store, ingest.hosts()).await?;
         let (keyring, keyring_seen) = watch::channel(Current::load(&store).await?);
         let revocations = Revocations::load(&store).await?;
@@ -114,9 +123,8 @@ impl App {
             enrolment: reachable(&config.names, addresses.enrolment),
             metrics: desk::metrics(),
         };
-        let issuing = Issuing::new(authority, store.clone(), Arc::clone(&clock), entropy)?;
         let enrolments = Enrolments {
-            issuing: Arc::new(issuing),
+            issuing: Arc::new(Issuing::new(authority, store.clone(), Arc::clone(&clock), entropy)?),
             roots: config.roots.clone(),
             keyring: keyring_seen,
             admission: Arc::new(Admission::default()),
@@ -130,6 +138,8 @@ impl App {
             ingest,
             fanout,
             filer,
+            answer,
+            feed,
             sessions,
             enrolment,
             desk,
@@ -187,10 +197,13 @@ impl App {
         let (incoming, accept) = self.enrolment.accept(stop.clone());
         tasks.spawn(accept);
         tasks.spawn(gateway::serve_enrolment(self.enrolments, incoming, stop.clone()));
-        drop(commands_seen);
-        let board = Board::default();
+        let (board, book) = (self.answer.board(), self.answer.book());
+        let watched = (registry.clone(), commands_seen);
+        let stops = (&stop, &background);
+        let watch = self.answer.start(self.feed, watched, &tasks, stops);
+        let watch = watch.map_err(system("start the watch's thread"))?;
         let seen = (self.store.clone(), Arc::clone(&registry));
-        tasks.spawn(self.desk.run(seen, board, (Vec::new(), Vec::new()), stop.clone()));
+        tasks.spawn(self.desk.run(seen, board, book, stop.clone()));
         info!(addresses = ?self.addresses, "the collector serves");
 
         stop.cancelled().await;
@@ -204,6 +217,7 @@ impl App {
         tasks.wait().await;
         join(journal).await;
         join(filer).await;
+        join(watch).await;
         drop(self.fanout);
         self.store.close().await;
         Ok(())

@@ -21,12 +21,13 @@ use cordon_shared::{
 use serde::Deserialize;
 
 /// Every key that there is.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "collector_id",
     "data_dir",
     "names",
     "root_keys",
     "root_threshold",
+    "rules_dir",
     "listen.sessions",
     "listen.enrolment",
     "listen.api",
@@ -94,6 +95,8 @@ pub struct Config {
     pub names: Vec<String>,
     /// The organisation's roots.
     pub roots: Roots,
+    /// Sigma rules beside the shipped ones; absolute.
+    pub rules_dir: Option<PathBuf>,
     /// Agents; port 0 takes any, as for the next two.
     pub sessions: SocketAddr,
     /// Enrolment and renewal.
@@ -115,6 +118,7 @@ struct Raw {
     root_keys: Vec<String>,
     #[serde(default = "one")]
     root_threshold: usize,
+    rules_dir: Option<PathBuf>,
     listen: RawListen,
     #[serde(default)]
     log: RawLog,
@@ -169,6 +173,10 @@ impl Config {
         };
         let roots = quoted(&mut self.roots.keys().iter().map(ToString::to_string));
         let names = quoted(&mut self.names.iter().cloned());
+        let rules_dir = match &self.rules_dir {
+            Some(dir) => format!("rules_dir = {:?}\n", dir.display().to_string()),
+            None => "# rules_dir = \"/etc/cordon/rules\"\n".to_owned(),
+        };
         let format = match self.log_format {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
@@ -183,6 +191,8 @@ impl Config {
              # The organisation's public root keys, and how many of them a policy needs.\n\
              root_keys = [{roots}]\n\
              root_threshold = {}\n\
+             # Sigma rules beside those that come with the collector: *.yaml, *.yml, folders too.\n\
+             {rules_dir}\
              \n\
              [listen]\n\
              sessions = \"{}\"\n\
@@ -209,6 +219,9 @@ fn check(raw: Raw) -> Result<Config, ConfigError> {
     if !raw.data_dir.is_absolute() {
         return Err(refuse("data_dir", "an absolute path"));
     }
+    if raw.rules_dir.as_ref().is_some_and(|it| !it.is_absolute()) {
+        return Err(refuse("rules_dir", "an absolute path"));
+    }
     if raw.names.len() > NAMES_MAX || !raw.names.iter().all(|it| is_name(it)) {
         return Err(refuse("names", "at most 64 DNS names or addresses"));
     }
@@ -231,6 +244,7 @@ fn check(raw: Raw) -> Result<Config, ConfigError> {
         collector: collector.ok_or(refuse("collector_id", "a UUID"))?,
         data_dir: raw.data_dir,
         names: raw.names,
+        rules_dir: raw.rules_dir,
         roots: roots.ok_or(refuse("root_threshold", "1..=the number of different root keys"))?,
         sessions: address("listen.sessions", &raw.listen.sessions)?,
         enrolment: address("listen.enrolment", &raw.listen.enrolment)?,

@@ -158,6 +158,7 @@ fn config(options: &cli::Init, roots: Roots, collector: CollectorId) -> Result<C
         data_dir,
         names,
         roots,
+        rules_dir: None,
         sessions: address(options.port_sessions),
         enrolment: address(options.port_enrolment),
         api: address(options.port_api),

@@ -25,6 +25,10 @@ pub mod lake;
 
 pub mod detect;
 
+pub mod watch;
+
+pub mod incident;
+
 pub mod response;
 
 pub mod notice;

@@ -61,6 +61,18 @@ pub enum Count {
     LakeCompactions,
     /// Files that the lake's catalog names and that are gone.
     LakeMissing,
+    /// Events that the rules were run over.
+    WatchedEvents,
+    /// Detections that were new.
+    Detections,
+    /// Incidents that were opened.
+    Incidents,
+    /// Commands that automation was made to sign.
+    CommandsIssued,
+    /// Commands that did not leave because something was missing (CM-1).
+    UnfitCommands,
+    /// Receipts that prove nothing.
+    BadReceipts,
 }
 
 impl Count {
@@ -94,6 +106,12 @@ impl Count {
             Self::LakeGaps => "cordon_lake_gap_records_total",
             Self::LakeCompactions => "cordon_lake_compactions_total",
             Self::LakeMissing => "cordon_lake_missing_files_total",
+            Self::WatchedEvents => "cordon_watch_events_total",
+            Self::Detections => "cordon_watch_detections_total",
+            Self::Incidents => "cordon_watch_incidents_total",
+            Self::CommandsIssued => "cordon_response_commands_issued_total",
+            Self::UnfitCommands => "cordon_response_unfit_commands_total",
+            Self::BadReceipts => "cordon_response_bad_receipts_total",
         }
     }
 
@@ -122,6 +140,8 @@ pub enum Level {
     JournalPressure,
     /// Below it all is in the lake.
     LakePosition,
+    /// Below it the rules were run over all, for good.
+    WatchPosition,
 }
 
 impl Level {
@@ -137,6 +157,7 @@ impl Level {
             Self::JournalQueue => "cordon_journal_queue_batches",
             Self::JournalPressure => "cordon_journal_pressure",
             Self::LakePosition => "cordon_lake_position",
+            Self::WatchPosition => "cordon_watch_position",
         }
     }
 
@@ -173,6 +194,12 @@ pub enum Time {
     LakeCompaction,
     /// From the reception of a batch to its rows in the lake.
     LakeLag,
+    /// Running the rules over one batch.
+    Rules,
+    /// From an event, by the collector's clock, to its detection in the store.
+    Detection,
+    /// From the signature of a command to its receipt in the store.
+    Command,
 }
 
 impl Time {
@@ -186,6 +213,9 @@ impl Time {
             Self::LakeCommit => "cordon_lake_commit_seconds",
             Self::LakeCompaction => "cordon_lake_compaction_seconds",
             Self::LakeLag => "cordon_lake_lag_seconds",
+            Self::Rules => "cordon_watch_rules_seconds",
+            Self::Detection => "cordon_watch_detection_seconds",
+            Self::Command => "cordon_response_command_seconds",
         }
     }
 
@@ -193,4 +223,9 @@ impl Time {
     pub fn note(self, took: Duration) {
         histogram!(self.as_str()).record(took);
     }
+}
+
+/// Counts a command that was closed, by its verdict: one of a closed set.
+pub fn commands_closed(verdict: &'static str) {
+    counter!("cordon_response_commands_closed_total", "verdict" => verdict).increment(1);
 }

@@ -37,11 +37,11 @@ impl Board {
         self.0.receiver_count() > 0
     }
 
-    /// Posts a notice.
-    pub fn post(&self, kind: &'static str, value: &serde_json::Value) {
+    /// Posts a notice: its kind and a JSON object.
+    pub fn post(&self, kind: &'static str, json: String) {
         if self.is_read() {
             // The last reader may just have left: then nobody misses it.
-            drop(self.0.send(Notice { kind, json: value.to_string().into() }));
+            drop(self.0.send(Notice { kind, json: json.into() }));
         }
     }
 

@@ -33,9 +33,11 @@ use sqlx::{Any, AnyPool, Transaction, any::AnyPoolOptions};
 pub use self::{
     agent::{AgentRow, Facts, Greeting, HostRow, NewAgent, NewCertificate, SensorRow, Standing},
     audit::{AuditBreak, AuditRow},
-    command::{Closing, CommandRow, CommandState, Due, NewCommand},
+    command::{AUTOMATION, Closing, CommandRow, CommandState, Due, NewCommand, Tried},
     detection::DetectionRow,
-    incident::{EntryRow, Gathered, IncidentRow, NewEntry, NewIncident, News, OpenIncident},
+    incident::{
+        Answer, EntryRow, Gathered, IncidentRow, Judge, NewEntry, NewIncident, News, OpenIncident,
+    },
     keyring::KeyringRow,
     token::{ApiTokenRow, NewApiToken, NewToken, TokenRow},
 };
@@ -228,4 +230,4 @@ fn url_of(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,4 +1,4 @@
-//! The keyring: read, install. And the rules, which it arms.
+//! The keyring: read, install.
 //!
 //! A keyring is checked against the pinned roots and the one in force before it is kept, so that a
 //! slip shows here and not on ten thousand hosts; the hosts check it again.
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use cordon_shared::{digest::Sha256, error::Kind, keyring::Keyring, wire};
+use cordon_shared::{error::Kind, keyring::Keyring, wire};
 
 use super::{Api, ApiError, shown, view};
 use crate::auth::Principal;
@@ -50,26 +50,8 @@ pub(super) async fn install(
     show(State(api)).await
 }
 
-/// The rules that are loaded, and whether the keyring arms them.
-#[utoipa::path(get, path = "/api/v1/rules", operation_id = "rule_list", tag = "rules",
-    responses((status = 200, body = view::List<view::Rule>)))]
-pub(super) async fn rules(
-    State(api): State<Arc<Api>>,
-) -> Result<Json<view::List<view::Rule>>, ApiError> {
-    let keyring = open(&api).await?;
-    let rules = api.rules.0.iter().map(|rule| {
-        let sha256 = Sha256::parse(&rule.sha256);
-        let is_armed = keyring
-            .as_ref()
-            .zip(sha256)
-            .is_some_and(|(keyring, sha256)| keyring.is_armed(&rule.rule_id, sha256));
-        view::Rule { is_armed, ..rule.clone() }
-    });
-    Ok(Json(view::List { items: rules.collect(), next_cursor: None }))
-}
-
 /// The keyring in force, opened.
-async fn open(api: &Api) -> Result<Option<Keyring>, ApiError> {
+pub(super) async fn open(api: &Api) -> Result<Option<Keyring>, ApiError> {
     let Some(row) = api.store.keyring().await? else { return Ok(None) };
     let bundle = wire::keyring::decode(&row.signed)?;
     Ok(Some(Keyring::open(&bundle, &api.roots)?))

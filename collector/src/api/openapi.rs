@@ -7,7 +7,7 @@ use axum::{http::header, response::IntoResponse};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, audit, command, detection, event, health, incident, keyring, live, token};
+use super::{Api, audit, command, detection, event, health, incident, keyring, live, rule, token};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -32,7 +32,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(command::list))
         .routes(routes!(command::show))
         .routes(routes!(keyring::show, keyring::install))
-        .routes(routes!(keyring::rules))
+        .routes(routes!(rule::list))
+        .routes(routes!(rule::reload))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(event::list))

@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::{Api, ROUTES, openapi, router};
+use super::{Api, ROUTES, Rules, openapi, router};
 use crate::{
     auth::{role::Role, token},
     lake::{Lake, Opening},
@@ -49,7 +49,7 @@ impl Bed {
             roots: order::roots(),
             authority: Sha256::of(b"authority"),
             enrolment: vec!["localhost:7444".to_owned()],
-            rules: (Vec::new(), Vec::new()),
+            rules: Rules { list: Arc::new(Default::default), reload: Arc::new(|| ()) },
             board: Board::default(),
             is_connected: Arc::new(|_| false),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
@@ -147,6 +147,7 @@ async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
         GET /api/v1/keyring: viewer analyst responder lead admin
         PUT /api/v1/keyring: admin
         GET /api/v1/rules: viewer analyst responder lead admin
+        POST /api/v1/rules/reload: lead admin
         GET /api/v1/status: viewer analyst responder lead admin
         GET /api/v1/audit: lead admin
         GET /api/v1/audit/verify: lead admin

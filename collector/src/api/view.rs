@@ -314,6 +314,15 @@ pub struct Rule {
     pub is_armed: bool,
 }
 
+/// What loading the rules again gave.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RuleReload {
+    /// Rules that are loaded.
+    pub rules: u64,
+    /// Rules that could not be loaded: file, line and reason.
+    pub problems: Vec<String>,
+}
+
 /// A signed keyring.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Keyring {

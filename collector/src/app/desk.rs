@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Api, view},
+    api::{self, Api},
     gateway::registry::Registry,
     lake::Lake,
     listen::Listener,
@@ -43,7 +43,7 @@ impl Desk {
         self,
         (store, registry): (Store, Arc<Registry>),
         board: Board,
-        rules: (Vec<view::Rule>, Vec<String>),
+        rules: api::Rules,
         stop: CancellationToken,
     ) {
         let streams = TaskTracker::new();

@@ -29,13 +29,14 @@ pub(super) fn open(
     Ok(lake)
 }
 
-/// Opens the journal, which is needed from where its readers ended.
+/// Opens the journal, which is needed from where its readers ended: the lake, and the watch at
+/// `watched`.
 pub(super) fn journal(
     layout: &Layout,
-    lake: &Lake,
+    (lake, watched): (&Lake, u64),
     (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
 ) -> Result<(Journal, Ingest, Arc<Fanout>), JournalError> {
-    let consumers = &[lake.position()];
+    let consumers = &[lake.position(), watched];
     let (disk, dir) = (Arc::new(RealDisk), &layout.journal());
     Journal::open(journal::Opening { disk, dir, consumers, clock, entropy })
 }

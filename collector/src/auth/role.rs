@@ -54,6 +54,8 @@ pub enum Right {
     ReadEvents,
     /// Approve and revoke agents.
     DecideHosts,
+    /// Load the rules again from the collector's disk.
+    LoadRules,
     /// Read the audit log.
     ReadAudit,
     /// Make tokens.
@@ -68,7 +70,7 @@ impl Right {
         match self {
             Self::Look => Role::Viewer,
             Self::ReadEvents => Role::Analyst,
-            Self::DecideHosts | Self::ReadAudit => Role::Lead,
+            Self::DecideHosts | Self::LoadRules | Self::ReadAudit => Role::Lead,
             Self::MakeTokens | Self::InstallKeyring => Role::Admin,
         }
     }

@@ -48,14 +48,24 @@ impl Engine {
     #[must_use]
     pub fn new<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut engine = Self::default();
+        let mut ids = HashMap::new();
         for (file, text) in files {
             let loaded = parse::rule(text).and_then(|rule| {
                 let matcher = Matcher::compile(&rule.condition)
                     .map_err(|reason| parse::ParseError { line: 1, reason })?;
                 Ok((rule, matcher))
             });
+            // Detections are named after the rule's id: two rules of one id would be one.
+            let loaded = loaded.and_then(|it| match ids.get(&it.0.summary.id) {
+                Some(other) => {
+                    let reason = format!("`{other}` has a rule of the same id");
+                    Err(parse::ParseError { line: 1, reason })
+                }
+                None => Ok(it),
+            });
             match loaded {
                 Ok((rule, matcher)) => {
+                    ids.insert(rule.summary.id.clone(), file);
                     let loaded = Loaded { summary: rule.summary, file: file.to_owned(), matcher };
                     engine.rules.entry(rule.source).or_default().push(loaded);
                 }

@@ -304,6 +304,12 @@ impl Feed {
         })
     }
 
+    /// Below it the journal is on disk.
+    #[must_use]
+    pub fn durable(&self) -> u64 {
+        self.fanout.lock().durable
+    }
+
     /// Whether the collector stops and all that is durable was handed out below `position`.
     #[must_use]
     pub fn is_done(&self, position: u64) -> bool {

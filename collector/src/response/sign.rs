@@ -27,6 +27,10 @@ use cordon_shared::{
     wire,
 };
 
+/// How far before its issue a command becomes valid: an agent reckons our clock from a heartbeat,
+/// which was on its way for a while (chosen: after so much silence an agent is gone).
+const CLOCK_ALLOWANCE: Duration = limit::HEARTBEAT_DEAD;
+
 /// An order as it was decided.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Order {
@@ -42,7 +46,8 @@ pub struct Order {
     pub citation: Citation,
     /// How long what it does lasts; `None` for what has no end, such as a kill.
     pub lease: Option<Lease>,
-    /// How long it may be on its way: at most [`limit::COMMAND_LIFETIME_MAX`].
+    /// How long it may be on its way: less than [`limit::COMMAND_LIFETIME_MAX`] by the allowance for
+    /// clocks.
     pub lifetime: Duration,
     /// Plan and report, do nothing.
     pub is_dry_run: bool,
@@ -109,7 +114,9 @@ impl Signer {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Signed, SignError> {
-        if order.lifetime.is_zero() || order.lifetime > limit::COMMAND_LIFETIME_MAX {
+        if order.lifetime.is_zero()
+            || order.lifetime > limit::COMMAND_LIFETIME_MAX - CLOCK_ALLOWANCE
+        {
             return Err(SignError::Lifetime);
         }
         let count = order.targets.len();
@@ -121,7 +128,7 @@ impl Signer {
             incident: order.incident,
             targets: tree.root(),
             issued: now,
-            not_before: now,
+            not_before: now.saturating_sub(CLOCK_ALLOWANCE),
             expires,
             lease: order.lease,
             preconditions: order.preconditions.clone(),

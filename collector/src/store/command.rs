@@ -13,9 +13,12 @@ use cordon_shared::{
 };
 use sqlx::any::AnyRow;
 
-pub use self::outbox::Due;
 use self::outbox::leave_outbox;
+pub use self::outbox::{Due, Tried};
 use super::{By, NewEntry, Page, Store, StoreError, Tx, audit, column, commit, failed, incident};
+
+/// The name that automation has in `issued_by` and in the audit log.
+pub const AUTOMATION: &str = "automation";
 
 /// How far a command is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,35 +178,32 @@ impl Store {
         step: impl FnOnce(&Phases) -> Option<Phases> + Send,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        insert(&mut tx, new, by).await?;
-        if let Some(id) = new.incident {
-            let entry = NewEntry {
-                at: by.at,
-                recorded: by.at,
-                kind: "command",
-                actor: by.principal.clone(),
-                text: new.summary.clone(),
-                object: format!("command {}", new.id),
-            };
-            incident::append(&mut tx, id, &entry).await?;
-            incident::step(&mut tx, id, by.at, step).await?;
-        }
-        let object = format!("command {}", new.id);
-        audit::append(&mut tx, by, "command.issue", &object, &new.summary).await?;
+        issue(&mut tx, new, by, step).await?;
         commit(tx).await
     }
 
-    /// Whether a command was ever issued for this detection.
+    /// How many kills and suspensions of automation were issued to this agent since `since` and may
+    /// have been begun: neither refused nor expired.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn has_command(&self, detection: DetectionId) -> Result<bool, StoreError> {
-        let row = sqlx::query("select id from command where detection_id = $1 limit 1")
-            .bind(detection.to_string())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(failed("look for a command"))?;
-        Ok(row.is_some())
+    pub async fn automation_deeds(
+        &self,
+        agent: AgentId,
+        since: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let row = sqlx::query(
+            "select count(*) as deeds from command where agent_id = $1 and issued_ns >= $2 \
+             and issued_by = $3 and action in ('kill', 'suspend') \
+             and coalesce(verdict, '') not in ('refused', 'expired')",
+        )
+        .bind(agent.to_string())
+        .bind(since.as_ns())
+        .bind(AUTOMATION)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(failed("count automation's commands"))?;
+        Ok(u32::try_from(column::count(&row, "deeds")?).unwrap_or(u32::MAX))
     }
 
     /// Closes a command with its receipt. False when the command is not this agent's, or has its
@@ -286,6 +286,40 @@ impl Store {
         let row = row.ok_or(StoreError::NotFound { what: "command", id: id.to_string() })?;
         CommandRow::read(&row)
     }
+}
+
+/// Keeps a command in the caller's transaction, as [`Store::add_command`] does.
+pub(super) async fn issue(
+    tx: &mut Tx,
+    new: &NewCommand,
+    by: &By,
+    step: impl FnOnce(&Phases) -> Option<Phases>,
+) -> Result<(), StoreError> {
+    insert(tx, new, by).await?;
+    let object = format!("command {}", new.id);
+    if let Some(id) = new.incident {
+        let entry = NewEntry {
+            at: by.at,
+            recorded: by.at,
+            kind: "command",
+            actor: by.principal.clone(),
+            text: new.summary.clone(),
+            object: object.clone(),
+        };
+        incident::append(tx, id, &entry).await?;
+        incident::step(tx, id, by.at, step).await?;
+    }
+    audit::append(tx, by, "command.issue", &object, &new.summary).await
+}
+
+/// Whether a command was ever issued for this detection, as the caller's transaction sees it.
+pub(super) async fn is_answered(tx: &mut Tx, detection: DetectionId) -> Result<bool, StoreError> {
+    let row = sqlx::query("select id from command where detection_id = $1 limit 1")
+        .bind(detection.to_string())
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(failed("look for a command"))?;
+    Ok(row.is_some())
 }
 
 async fn insert(tx: &mut Tx, new: &NewCommand, by: &By) -> Result<(), StoreError> {

@@ -43,8 +43,8 @@ pub struct DetectionRow {
 /// What keeping a detection changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kept {
-    /// This rule had counted this event already: nothing changed.
-    Known,
+    /// That detection had counted this rule and event already: nothing changed.
+    Known(DetectionId),
     /// It is one more event of that detection.
     Repeated(DetectionId),
     /// It is new.
@@ -90,8 +90,8 @@ pub(super) async fn keep(
     .fetch_optional(&mut **tx)
     .await
     .map_err(failed("look for a detection"))?;
-    if known.is_some() {
-        return Ok(Kept::Known);
+    if let Some(row) = known {
+        return column::parsed(&row, "detection_id", DetectionId::parse).map(Kept::Known);
     }
     let earlier = repeated(tx, detection).await?;
     let id = earlier.unwrap_or(detection.id);
@@ -153,6 +153,18 @@ async fn insert(tx: &mut Tx, detection: &Detection, now: Timestamp) -> Result<()
     .await
     .map_err(failed("keep a detection"))?;
     Ok(())
+}
+
+/// The incident that a detection is in.
+pub(super) async fn incident_of(tx: &mut Tx, id: DetectionId) -> Result<IncidentId, StoreError> {
+    let row = sqlx::query("select incident_id from detection where id = $1")
+        .bind(id.to_string())
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(failed("read a detection"))?;
+    let incident = column::parsed_maybe(&row, "incident_id", IncidentId::parse)?;
+    let state = "belongs to no incident";
+    incident.ok_or(StoreError::Conflict { what: "detection", id: id.to_string(), state })
 }
 
 /// Puts a detection into an incident.

@@ -1,26 +1,24 @@
 //! Incidents: their phases, their processes, and a timeline that only grows (IN-2: no statement of
 //! this file changes or removes an entry).
 //!
-//! Which detection belongs where, and which phase follows which, is decided by pure functions that
-//! the caller passes in; here it becomes true, in one transaction.
+//! Which detection belongs where, which phase follows which, and what is done about it is decided by
+//! pure functions that the caller passes in ([`Judge`]); here it becomes true, in one transaction.
 
+mod gather;
 mod write;
 
 use cordon_shared::{
-    detection::{Detection, Severity},
+    detection::Severity,
     id::{AgentId, DetectionId, HostId, IncidentId, ProcessUid},
     incident::{Phase, PhaseState, Phases},
     time::Timestamp,
 };
 use sqlx::any::AnyRow;
 
+pub use self::gather::{Answer, Judge};
+use self::write::append_once;
 pub(super) use self::write::{append, step};
-use self::write::{extend, insert, open_incidents};
-use super::{
-    Page, Store, StoreError, column, commit,
-    detection::{self, Kept},
-    failed,
-};
+use super::{Page, Store, StoreError, column, commit, failed};
 
 /// An open incident, as far as it matters for what belongs to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +29,8 @@ pub struct OpenIncident {
     pub subjects: Vec<ProcessUid>,
     /// What they descend from.
     pub ancestors: Vec<ProcessUid>,
+    /// When the first and the last of its events happened.
+    pub span: (Timestamp, Timestamp),
 }
 
 /// An incident to be opened, should the detection belong to none that is open.
@@ -144,65 +144,16 @@ impl IncidentRow {
 }
 
 impl Store {
-    /// Keeps a detection and puts it where `place` says: into one of the open incidents of its
-    /// agent, or, for nothing, into `new`. All or nothing.
+    /// Adds an entry to an incident's timeline, unless it has one of that kind about that object.
+    /// Says whether it did.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn gather(
-        &self,
-        detection: &Detection,
-        new: &NewIncident,
-        place: impl FnOnce(&[OpenIncident]) -> Option<IncidentId> + Send,
-    ) -> Result<Gathered, StoreError> {
+    pub async fn note_once(&self, id: IncidentId, entry: &NewEntry) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let (id, news) = match detection::keep(&mut tx, detection, new.at).await? {
-            Kept::Known => (detection.id, News::Nothing),
-            Kept::Repeated(id) => (id, News::Repeated),
-            Kept::New => (detection.id, News::Joined),
-        };
-        if news != News::Joined {
-            commit(tx).await?;
-            let id = self.counted_by(detection).await?.unwrap_or(id);
-            let incident = self.detection(id).await?.incident.ok_or(StoreError::Conflict {
-                what: "detection",
-                id: id.to_string(),
-                state: "belongs to no incident",
-            })?;
-            return Ok(Gathered { detection: id, incident, news });
-        }
-        let open = open_incidents(&mut tx, detection.agent).await?;
-        let joined = place(&open);
-        let incident = joined.unwrap_or(new.id);
-        if joined.is_none() {
-            insert(&mut tx, detection, new).await?;
-        }
-        extend(&mut tx, incident, detection).await?;
-        let entry = NewEntry {
-            at: detection.at,
-            recorded: new.at,
-            kind: "detection",
-            actor: "collector".to_owned(),
-            text: format!("{}: {}", detection.rule.title, detection.summary),
-            object: format!("detection {}", detection.id),
-        };
-        append(&mut tx, incident, &entry).await?;
+        let is_new = append_once(&mut tx, id, entry).await?;
         commit(tx).await?;
-        let news = if joined.is_none() { News::Opened } else { News::Joined };
-        Ok(Gathered { detection: id, incident, news })
-    }
-
-    /// The detection that counted this rule and event.
-    async fn counted_by(&self, detection: &Detection) -> Result<Option<DetectionId>, StoreError> {
-        let row = sqlx::query(
-            "select detection_id from detection_event where rule_id = $1 and event_id = $2",
-        )
-        .bind(detection.rule.id.as_str())
-        .bind(detection.event.to_string())
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(failed("look for a detection"))?;
-        row.map(|row| column::parsed(&row, "detection_id", DetectionId::parse)).transpose()
+        Ok(is_new)
     }
 
     /// A page of incidents, newest first.

@@ -17,29 +17,29 @@ use super::{
 };
 
 /// A store in a folder of its own, and what makes ids.
-pub(super) struct Bed {
-    pub(super) store: Store,
-    pub(super) dir: tempfile::TempDir,
-    pub(super) clock: FakeClock,
-    pub(super) entropy: SeededEntropy,
+pub(crate) struct Bed {
+    pub(crate) store: Store,
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) clock: std::sync::Arc<FakeClock>,
+    pub(crate) entropy: SeededEntropy,
 }
 
 impl Bed {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("state ? %.sqlite")).await.unwrap();
         let realtime = Timestamp::from_ns(1_764_000_000_000_000_000);
-        let clock = FakeClock::at(ClockSample { realtime, ..ClockSample::default() });
+        let clock = FakeClock::at(ClockSample { realtime, ..ClockSample::default() }).into();
         Self { store, dir, clock, entropy: SeededEntropy::new(1) }
     }
 
-    pub(super) fn by(&self) -> By {
-        By { principal: "ada".to_owned(), at: cordon_shared::time::Clock::now(&self.clock) }
+    pub(crate) fn by(&self) -> By {
+        By { principal: "ada".to_owned(), at: cordon_shared::time::Clock::now(&*self.clock) }
     }
 
-    pub(super) async fn token(&self, uses_max: u64, is_approved: bool) -> TokenId {
+    pub(crate) async fn token(&self, uses_max: u64, is_approved: bool) -> TokenId {
         let token = NewToken {
-            id: TokenId::random(&self.clock, &self.entropy),
+            id: TokenId::random(&*self.clock, &self.entropy),
             secret_sha256: Sha256::of(b"secret"),
             uses_max,
             networks: vec!["10.0.0.0/8".to_owned()],
@@ -52,12 +52,12 @@ impl Bed {
         token.id
     }
 
-    pub(super) fn new_agent(&self, token: TokenId, name: &str) -> NewAgent {
+    pub(crate) fn new_agent(&self, token: TokenId, name: &str) -> NewAgent {
         let now = self.by().at;
-        let id = AgentId::random(&self.clock, &self.entropy);
+        let id = AgentId::random(&*self.clock, &self.entropy);
         NewAgent {
             id,
-            host: HostId::random(&self.clock, &self.entropy),
+            host: HostId::random(&*self.clock, &self.entropy),
             token,
             facts: Facts { name: name.to_owned(), ..Facts::default() },
             receipt_key: SigningKey::from_seed([3; 32]).public(),
@@ -69,7 +69,7 @@ impl Bed {
         }
     }
 
-    pub(super) async fn agent(&self, name: &str) -> AgentId {
+    pub(crate) async fn agent(&self, name: &str) -> AgentId {
         let token = self.token(1, true).await;
         let agent = self.new_agent(token, name);
         self.store.enrol(&agent, self.by().at).await.unwrap();
@@ -118,7 +118,7 @@ async fn an_expired_token_lets_nobody_in() {
     bed.clock.advance(Duration::from_secs(3_600));
     let agent = bed.new_agent(token, "late");
     check(bed.store.enrol(&agent, bed.by().at).await, &expect!["token `ID` has expired"]);
-    let unknown = TokenId::random(&bed.clock, &bed.entropy);
+    let unknown = TokenId::random(&*bed.clock, &bed.entropy);
     check(bed.store.token(unknown).await, &expect!["token `ID` is not known"]);
 }
 
@@ -169,7 +169,7 @@ async fn lists_come_in_pages_newest_first() {
 async fn an_api_token_is_found_by_its_digest_alone() {
     let bed = Bed::new().await;
     let token = NewApiToken {
-        id: TokenId::random(&bed.clock, &bed.entropy),
+        id: TokenId::random(&*bed.clock, &bed.entropy),
         secret_sha256: Sha256::of(b"token"),
         principal: "ada".to_owned(),
         role: "admin".to_owned(),

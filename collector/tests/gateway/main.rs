@@ -8,6 +8,7 @@
 mod agent;
 mod collector;
 
+mod answer;
 mod enrolment;
 mod hostile;
 mod session;

@@ -120,6 +120,23 @@ pub fn delivery_from(wire: &v1::CommandDelivery) -> Result<Delivery, WireError> 
     Ok(Delivery { signed: signed::from_wire(command)?, proof })
 }
 
+/// A delivery as one piece, for the outbox.
+#[must_use]
+pub fn encode_delivery(delivery: &Delivery) -> Bytes {
+    prost::Message::encode_to_vec(&delivery_to(delivery)).into()
+}
+
+/// Reads what [`encode_delivery`] wrote.
+///
+/// # Errors
+/// [`WireError`].
+pub fn decode_delivery(bytes: &[u8]) -> Result<Delivery, WireError> {
+    match <v1::CommandDelivery as prost::Message>::decode(bytes) {
+        Ok(wire) => delivery_from(&wire),
+        Err(_) => refuse("delivery", "a message of this type"),
+    }
+}
+
 fn to_wire(it: &Command) -> v1::Command {
     v1::Command {
         id: bytes(it.id.as_bytes()),

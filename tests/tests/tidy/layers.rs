@@ -79,7 +79,16 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::incident", &["store"], "detections to incidents"),
     ("collector::incident::phase", &[], "pure"),
     ("collector::incident::assemble", &[], "pure"),
-    ("collector::response", &["store", "incident"], "incidents to commands"),
+    (
+        "collector::response",
+        &["store", "incident", "notice", "metric"],
+        "detections to commands, receipts to their end",
+    ),
+    (
+        "collector::response::dispatch",
+        &["store", "gateway", "metric"],
+        "the outbox: hands signed commands to live sessions",
+    ),
     ("collector::response::decide", &[], "pure"),
     ("collector::playbook", &["store", "response"], "guided response"),
     ("collector::playbook::run", &[], "pure"),
@@ -91,7 +100,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::notice", &[], "what is new, for those who watch now"),
     (
         "collector::watch",
-        &["ingest", "detect", "incident", "response", "notice", "store"],
+        &["ingest", "detect", "incident", "response", "notice", "store", "metric"],
         "runs the rules over what arrives",
     ),
     ("collector::api", &["store", "lake", "response", "auth", "pki", "incident", "notice"], "REST"),

@@ -21,6 +21,17 @@ pub struct Due {
     pub attempts: u32,
 }
 
+/// What became of a delivery that was tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tried {
+    /// Which command.
+    pub id: CommandId,
+    /// Whether it was handed to its agent's stream.
+    pub is_sent: bool,
+    /// When to try again, unless the agent answers.
+    pub due: Timestamp,
+}
+
 impl Store {
     /// Up to `rows` commands whose agents have to get them at `now`, longest due first.
     ///
@@ -49,53 +60,49 @@ impl Store {
             .collect()
     }
 
-    /// Makes everything that waits for this agent due at once: it has just connected.
+    /// The agents that something waits for, and is not due at `now`.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn hasten_commands(&self, agent: AgentId, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("update outbox set due_ns = $1 where agent_id = $2 and due_ns > $1")
+    pub async fn waiting_agents(&self, now: Timestamp) -> Result<Vec<AgentId>, StoreError> {
+        let rows = sqlx::query("select distinct agent_id from outbox where due_ns > $1")
             .bind(now.as_ns())
-            .bind(agent.to_string())
-            .execute(&self.writer)
+            .fetch_all(&self.readers)
             .await
-            .map_err(failed("hasten the outbox"))?;
-        Ok(())
+            .map_err(failed("read the outbox"))?;
+        rows.iter().map(|row| column::parsed(row, "agent_id", AgentId::parse)).collect()
     }
 
-    /// Records that a command was handed to its agent's stream at `now`, or could not be, and when
-    /// to try again.
+    /// Makes everything that waits for these agents due at once: they have just connected.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn tried_command(
+    pub async fn hasten_commands(
         &self,
-        id: CommandId,
-        is_sent: bool,
+        agents: &[AgentId],
         now: Timestamp,
-        due: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let doing = failed("record a delivery");
-        sqlx::query(
-            "update outbox set attempts = attempts + $1, due_ns = $2 where command_id = $3",
-        )
-        .bind(i64::from(is_sent))
-        .bind(due.as_ns())
-        .bind(id.to_string())
-        .execute(&mut *tx)
-        .await
-        .map_err(&doing)?;
-        if is_sent {
-            sqlx::query(
-                "update command set state = 'sent', sent_ns = $1 \
-                 where id = $2 and state = 'issued'",
-            )
-            .bind(now.as_ns())
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await
-            .map_err(&doing)?;
+        for agent in agents {
+            sqlx::query("update outbox set due_ns = $1 where agent_id = $2 and due_ns > $1")
+                .bind(now.as_ns())
+                .bind(agent.to_string())
+                .execute(&mut *tx)
+                .await
+                .map_err(failed("hasten the outbox"))?;
+        }
+        commit(tx).await
+    }
+
+    /// Records what became of deliveries that were tried at `now`: one transaction for all, so that
+    /// a large order costs one sync.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn tried_commands(&self, tried: &[Tried], now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for it in tried {
+            try_recorded(&mut tx, it, now).await?;
         }
         commit(tx).await
     }
@@ -134,19 +141,35 @@ impl Store {
         commit(tx).await
     }
 
-    /// Gives up on commands whose time, and `grace` for a late receipt, is over. Gives those that
-    /// it gave up on.
+    /// Gives up at `now` on commands that ended before `ended_before`: their time, and a grace for a
+    /// late receipt, is over. Gives those that it gave up on (CM-3).
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn expire_commands(&self, before: Timestamp) -> Result<Vec<CommandId>, StoreError> {
+    pub async fn expire_commands(
+        &self,
+        ended_before: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<CommandId>, StoreError> {
+        let due = sqlx::query(
+            "select id from command where expires_ns < $1 \
+             and state in ('issued', 'sent', 'seen') limit 1",
+        )
+        .bind(ended_before.as_ns())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(failed("look for old commands"))?;
+        if due.is_none() {
+            return Ok(Vec::new());
+        }
         let mut tx = self.begin().await?;
         let rows = sqlx::query(
             "update command set state = 'expired', closed_ns = $1, verdict = 'expired' \
-             where expires_ns < $1 and state in ('issued', 'sent', 'seen') \
+             where expires_ns < $2 and state in ('issued', 'sent', 'seen') \
              returning id, incident_id",
         )
-        .bind(before.as_ns())
+        .bind(now.as_ns())
+        .bind(ended_before.as_ns())
         .fetch_all(&mut *tx)
         .await
         .map_err(failed("give up on old commands"))?;
@@ -156,8 +179,8 @@ impl Store {
             leave_outbox(&mut tx, id).await?;
             if let Some(incident) = column::parsed_maybe(row, "incident_id", IncidentId::parse)? {
                 let entry = NewEntry {
-                    at: before,
-                    recorded: before,
+                    at: now,
+                    recorded: now,
                     kind: "receipt",
                     actor: "collector".to_owned(),
                     text: "expired: no receipt came in time".to_owned(),
@@ -170,6 +193,28 @@ impl Store {
         commit(tx).await?;
         Ok(expired)
     }
+}
+
+async fn try_recorded(tx: &mut Tx, it: &Tried, now: Timestamp) -> Result<(), StoreError> {
+    let doing = failed("record a delivery");
+    sqlx::query("update outbox set attempts = attempts + $1, due_ns = $2 where command_id = $3")
+        .bind(i64::from(it.is_sent))
+        .bind(it.due.as_ns())
+        .bind(it.id.to_string())
+        .execute(&mut **tx)
+        .await
+        .map_err(&doing)?;
+    if it.is_sent {
+        sqlx::query(
+            "update command set state = 'sent', sent_ns = $1 where id = $2 and state = 'issued'",
+        )
+        .bind(now.as_ns())
+        .bind(it.id.to_string())
+        .execute(&mut **tx)
+        .await
+        .map_err(&doing)?;
+    }
+    Ok(())
 }
 
 /// Takes a command out of the outbox: it is closed.

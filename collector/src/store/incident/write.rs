@@ -6,6 +6,7 @@ use cordon_shared::{
     incident::{Phase, Phases},
     time::Timestamp,
 };
+use sqlx::any::AnyRow;
 
 use super::{NewEntry, NewIncident, OpenIncident, read_phases};
 use crate::store::{StoreError, Tx, column, detection, failed};
@@ -13,33 +14,49 @@ use crate::store::{StoreError, Tx, column, detection, failed};
 /// Open incidents of one agent that a detection is compared with; older ones are left alone.
 const OPEN_ROWS: i64 = 200;
 
+/// The newest open incidents of an agent, in SQL.
+const NEWEST: &str = "select id from incident where state = 'open' and agent_id = $1 \
+     order by id desc limit $2";
+
 /// The open incidents of an agent, newest first.
 pub(super) async fn open_incidents(
     tx: &mut Tx,
     agent: AgentId,
 ) -> Result<Vec<OpenIncident>, StoreError> {
-    let rows = sqlx::query(
-        "select id, process_uid, is_subject from (select id from incident \
-         where state = 'open' and agent_id = $1 order by id desc limit $2) as newest \
-         join incident_process on incident_id = id order by id desc",
-    )
-    .bind(agent.to_string())
-    .bind(OPEN_ROWS)
-    .fetch_all(&mut **tx)
-    .await
-    .map_err(failed("read the open incidents"))?;
     let mut open: Vec<OpenIncident> = Vec::new();
-    for row in &rows {
-        let id = column::parsed(row, "id", IncidentId::parse)?;
-        if open.last().is_none_or(|it| it.id != id) {
-            open.push(OpenIncident { id, subjects: Vec::new(), ancestors: Vec::new() });
-        }
+    let spans = format!(
+        "select incident_id, min(first_ns) as first_ns, max(last_ns) as last_ns from detection \
+         where incident_id in ({NEWEST}) group by incident_id order by incident_id desc"
+    );
+    for row in &rows_of(tx, spans, agent).await? {
+        open.push(OpenIncident {
+            id: column::parsed(row, "incident_id", IncidentId::parse)?,
+            subjects: Vec::new(),
+            ancestors: Vec::new(),
+            span: (column::time(row, "first_ns")?, column::time(row, "last_ns")?),
+        });
+    }
+    let processes = format!(
+        "select incident_id, process_uid, is_subject from incident_process \
+         where incident_id in ({NEWEST}) order by incident_id desc"
+    );
+    for row in &rows_of(tx, processes, agent).await? {
+        let id = column::parsed(row, "incident_id", IncidentId::parse)?;
+        let Ok(at) = open.binary_search_by(|it| id.cmp(&it.id)) else { continue };
         let uid = column::parsed(row, "process_uid", ProcessUid::parse)?;
         let is_subject = column::flag(row, "is_subject")?;
-        let incident = open.last_mut().expect("one was pushed when there was none");
-        if is_subject { incident.subjects.push(uid) } else { incident.ancestors.push(uid) }
+        if is_subject { open[at].subjects.push(uid) } else { open[at].ancestors.push(uid) }
     }
     Ok(open)
+}
+
+async fn rows_of(tx: &mut Tx, query: String, agent: AgentId) -> Result<Vec<AnyRow>, StoreError> {
+    sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(agent.to_string())
+        .bind(OPEN_ROWS)
+        .fetch_all(&mut **tx)
+        .await
+        .map_err(failed("read the open incidents"))
 }
 
 /// Opens an incident with its first detection's title.
@@ -195,4 +212,28 @@ pub(in crate::store) async fn append(
         .await
         .map_err(&doing)?;
     Ok(())
+}
+
+/// Adds an entry unless the timeline has one of this kind about the same object: what is derived
+/// again after a crash is said once.
+pub(super) async fn append_once(
+    tx: &mut Tx,
+    id: IncidentId,
+    entry: &NewEntry,
+) -> Result<bool, StoreError> {
+    let known = sqlx::query(
+        "select number from incident_entry where incident_id = $1 and kind = $2 and object = $3 \
+         limit 1",
+    )
+    .bind(id.to_string())
+    .bind(entry.kind)
+    .bind(entry.object.as_str())
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(failed("look for an entry of a timeline"))?;
+    if known.is_some() {
+        return Ok(false);
+    }
+    append(tx, id, entry).await?;
+    Ok(true)
 }

@@ -172,6 +172,7 @@ create table command (
 );
 create index command_incident on command (incident_id);
 create index command_agent on command (agent_id, state);
+create index command_detection on command (detection_id);
 
 -- What still has to reach an agent: a row goes when its command is closed.
 create table outbox (

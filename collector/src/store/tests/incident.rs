@@ -13,7 +13,8 @@ use expect_test::expect;
 
 use super::Bed;
 use crate::store::{
-    AgentRow, Closing, CommandState, Gathered, NewCommand, NewIncident, News, Page,
+    AgentRow, Answer, Closing, CommandState, Gathered, Judge, NewCommand, NewIncident, News,
+    OpenIncident, Page, Tried,
 };
 
 fn detection(bed: &Bed, agent: &AgentRow, seq: u64, pid: u32) -> Detection {
@@ -48,13 +49,39 @@ fn detection(bed: &Bed, agent: &AgentRow, seq: u64, pid: u32) -> Detection {
     }
 }
 
+/// Joins whatever is open, and issues no command.
+struct Simple<'a>(&'a Bed);
+
+impl Judge for Simple<'_> {
+    fn open(&mut self) -> NewIncident {
+        NewIncident {
+            id: IncidentId::random(&*self.0.clock, &self.0.entropy),
+            phases: [PhaseState::Pending; 6],
+            at: self.0.by().at,
+        }
+    }
+
+    fn place(&mut self, _: &Detection, open: &[OpenIncident]) -> Option<IncidentId> {
+        open.first().map(|it| it.id)
+    }
+
+    fn joined(&mut self, _: &Phases) -> Option<Phases> {
+        None
+    }
+
+    fn answer(&mut self, _: &Detection, _: &Gathered) -> Answer {
+        Answer::Nothing
+    }
+
+    fn ordered(&mut self, _: &Phases) -> Option<Phases> {
+        None
+    }
+}
+
 async fn gather(bed: &Bed, detection: &Detection) -> Gathered {
-    let new = NewIncident {
-        id: IncidentId::random(&bed.clock, &bed.entropy),
-        phases: [PhaseState::Pending; 6],
-        at: bed.by().at,
-    };
-    bed.store.gather(detection, &new, |open| open.first().map(|it| it.id)).await.unwrap()
+    let found = std::slice::from_ref(detection);
+    let gathered = bed.store.gather(found, ("detect", 1), &bed.by(), &mut Simple(bed)).await;
+    gathered.unwrap().remove(0)
 }
 
 #[tokio::test]
@@ -107,14 +134,15 @@ async fn cm_3_a_command_is_due_until_its_receipt_and_closes_once() {
     let command = new_command(&bed, &agent, &gathered);
     let step = |_: &Phases| Some([PhaseState::Active; 6]);
     bed.store.add_command(&command, &bed.by(), step).await.unwrap();
-    assert!(bed.store.has_command(found.id).await.unwrap());
     let now = bed.by().at;
     let later = now.saturating_add(Duration::from_secs(2));
     assert_eq!(bed.store.due_commands(now, 10).await.unwrap().len(), 1);
-    bed.store.tried_command(command.id, true, now, later).await.unwrap();
+    let tried = Tried { id: command.id, is_sent: true, due: later };
+    bed.store.tried_commands(&[tried], now).await.unwrap();
     assert!(bed.store.due_commands(now, 10).await.unwrap().is_empty());
     bed.store.command_seen(id, command.id, now, later).await.unwrap();
-    bed.store.hasten_commands(id, now).await.unwrap();
+    assert_eq!(bed.store.waiting_agents(now).await.unwrap(), [id]);
+    bed.store.hasten_commands(&[id], now).await.unwrap();
     assert_eq!(bed.store.due_commands(now, 10).await.unwrap()[0].attempts, 1);
     let closing = Closing {
         id: command.id,
@@ -146,8 +174,8 @@ async fn cm_3_a_command_without_a_receipt_expires_and_a_late_receipt_still_count
     bed.store.add_command(&command, &bed.by(), |_| None).await.unwrap();
     bed.clock.advance(Duration::from_secs(61));
     let now = bed.by().at;
-    assert_eq!(bed.store.expire_commands(now).await.unwrap(), [command.id]);
-    assert!(bed.store.expire_commands(now).await.unwrap().is_empty());
+    assert_eq!(bed.store.expire_commands(now, now).await.unwrap(), [command.id]);
+    assert!(bed.store.expire_commands(now, now).await.unwrap().is_empty());
     assert!(bed.store.due_commands(now, 10).await.unwrap().is_empty());
     let closing = Closing {
         id: command.id,
@@ -163,7 +191,7 @@ async fn cm_3_a_command_without_a_receipt_expires_and_a_late_receipt_still_count
 
 fn new_command(bed: &Bed, agent: &AgentRow, gathered: &Gathered) -> NewCommand {
     NewCommand {
-        id: CommandId::random(&bed.clock, &bed.entropy),
+        id: CommandId::random(&*bed.clock, &bed.entropy),
         incident: Some(gathered.incident),
         detection: Some(gathered.detection),
         agent: agent.id,

@@ -1,0 +1,25 @@
+//! Detections to incidents: which detection belongs where, and which phase follows which.
+//!
+//! On the road: the watch asks, the store makes it true. The two halves are pure: [`assemble`] says
+//! where a detection goes, [`phase`] moves the six phases and nothing else does (IN-1).
+
+pub mod assemble;
+
+pub mod phase;
+
+use cordon_shared::{detection::Detection, id::IncidentId};
+
+use self::assemble::Candidate;
+use crate::store::OpenIncident;
+
+/// Which of the open incidents of its agent a detection belongs to; nothing when it opens one.
+#[must_use]
+pub fn place(detection: &Detection, open: &[OpenIncident]) -> Option<IncidentId> {
+    let candidates = open.iter().map(|it| Candidate {
+        id: it.id,
+        subjects: &it.subjects,
+        ancestors: &it.ancestors,
+        span: it.span,
+    });
+    assemble::place(detection, &candidates.collect::<Vec<_>>())
+}

@@ -1,0 +1,227 @@
+//! Runs the rules over what arrives, and hands what they find on: one thread.
+//!
+//! On the road: batches come in from the journal's feed as they are appended, without waiting for the
+//! disk; detections, the incidents that they belong to and what is ordered about them go into the
+//! store; receipts among the events close commands; notices go to those who watch now. It never
+//! changes an event, never acknowledges one, and never waits for an agent.
+//!
+//! **How far it is.** The position in the store is one below which every batch is on disk in the
+//! journal *and* its detections are in the store; it is kept in the transaction that gathers them, or
+//! about once a second when there are none. After a crash the batches behind it are read again, maybe
+//! at other places: a detection's name is made of rule and event, so what is derived again is known
+//! and changes nothing, and the command that it called for was kept in the same transaction as the
+//! detection. Only then is the journal released.
+
+mod judge;
+mod news;
+mod page;
+pub mod rules;
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use cordon_shared::{
+    backoff::Backoff,
+    detection::Detection,
+    entropy::Entropy,
+    time::{Boottime, Clock},
+};
+use tokio::{runtime::Handle, sync::Notify};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use self::{judge::Docket, page::Found, rules::Rules};
+use crate::{
+    ingest::fanout::{Feed, Page},
+    metric::{Count, Level, Time},
+    notice::Board,
+    response::{reconcile, ring::Ring, sign::Signer},
+    store::{AUTOMATION, By, News, Store, StoreError},
+};
+
+/// The consumer's name in the journal and the store.
+pub const CONSUMER: &str = "detect";
+
+/// Batches of one page (chosen: 4,096 events, so that a transaction stays within milliseconds).
+const PAGE_BATCHES_MAX: usize = 16;
+
+/// How long a page is waited for, and so how late at most the position is kept when nothing comes.
+const PAGE_WAIT: Duration = Duration::from_millis(250);
+
+/// How often the position is kept when nothing is found: a crash reads that much again (chosen).
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Between two tries of a store or journal that failed: first and longest (chosen).
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+/// The longest.
+const RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// Tries that a stopping collector still gives a store that fails: what is then not done is done by
+/// the next start.
+const STOP_TRIES: u32 = 3;
+
+/// What the thread works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The state.
+    pub store: Store,
+    /// The rules in force.
+    pub rules: Arc<Rules>,
+    /// The keyring in force.
+    pub ring: Ring,
+    /// Automation's key.
+    pub signer: Signer,
+    /// Who watches now.
+    pub board: Board,
+    /// Notified when a command was added to the outbox.
+    pub wake: Arc<Notify>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Names incidents and commands.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A page was not done; it comes again.
+struct Undone;
+
+/// The thread's state.
+#[derive(Debug)]
+pub struct Watch {
+    parts: Parts,
+    runtime: Handle,
+    stop: CancellationToken,
+    /// Where to read on.
+    position: u64,
+    /// What is kept in the store.
+    kept: u64,
+    kept_at: Boottime,
+}
+
+impl Watch {
+    /// Reads on from `position`, as the store has it; `stop` says that the collector stops.
+    #[must_use]
+    pub fn new(parts: Parts, position: u64, runtime: Handle, stop: CancellationToken) -> Self {
+        let kept_at = parts.clock.boottime();
+        Self { parts, runtime, stop, position, kept: position, kept_at }
+    }
+
+    /// Runs on a thread of its own until the journal has ended and all of it was read.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread.
+    pub fn start(mut self, mut feed: Feed) -> io::Result<JoinHandle<()>> {
+        thread::Builder::new().name("watch".to_owned()).spawn(move || self.run(&mut feed))
+    }
+
+    fn run(&mut self, feed: &mut Feed) {
+        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
+        while !feed.is_done(self.position) || self.position.min(feed.durable()) > self.kept {
+            let done = match feed.next(self.position, PAGE_BATCHES_MAX, PAGE_WAIT) {
+                Ok(page) => self.work(feed, &page),
+                Err(error) => {
+                    error!("the journal cannot be read, which is tried again: {error}");
+                    Err(Undone)
+                }
+            };
+            match done {
+                Ok(()) => backoff.reset(),
+                Err(Undone) if self.stop.is_cancelled() && backoff.failures() >= STOP_TRIES => {
+                    error!("the watch ends before it has read all; the next start reads on");
+                    return;
+                }
+                // Nobody unparks the thread: this is a pause.
+                Err(Undone) => thread::park_timeout(backoff.next_delay(&*self.parts.entropy)),
+            }
+        }
+    }
+
+    /// One page: all of it is done, or it comes again.
+    fn work(&mut self, feed: &Feed, page: &Page) -> Result<(), Undone> {
+        let engine = self.parts.rules.engine();
+        let found = page::read(&page.arrivals, &engine, &*self.parts.clock);
+        // Below it every batch is on disk, and its detections are in the store after this page.
+        let safe = page.next.min(feed.durable());
+        let is_last = feed.is_done(page.next);
+        let runtime = self.runtime.clone();
+        if let Err(error) = runtime.block_on(self.handle(&found, safe, is_last)) {
+            Count::StoreFailures.add(1);
+            warn!("failed to keep what was found, which is tried again: {error}");
+            return Err(Undone);
+        }
+        Count::WatchedEvents.add(found.events);
+        if self.parts.board.is_read() {
+            news::events(&self.parts.board, &page.arrivals);
+        }
+        self.position = page.next;
+        if self.kept == safe {
+            feed.release(safe);
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, found: &Found, safe: u64, is_last: bool) -> Result<(), StoreError> {
+        // Before the position moves: a receipt that was passed over would never come again.
+        for claim in &found.claims {
+            let now = self.parts.clock.now();
+            if let Some(receipt) = reconcile::close(&self.parts.store, claim, now).await? {
+                news::receipt(&self.parts.board, claim, &receipt);
+            }
+        }
+        let is_due = self.parts.clock.boottime().since(self.kept_at) >= KEEP_EVERY;
+        if !found.detections.is_empty() {
+            self.gather(&found.detections, safe).await?;
+        } else if safe > self.kept && (is_due || is_last) {
+            self.parts.store.keep_position(CONSUMER, safe).await?;
+            self.keep(safe);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, safe: u64) {
+        self.kept = self.kept.max(safe);
+        self.kept_at = self.parts.clock.boottime();
+        Level::WatchPosition.set(self.kept);
+    }
+
+    /// Detections, incidents, commands and position: one transaction.
+    async fn gather(&mut self, detections: &[Detection], safe: u64) -> Result<(), StoreError> {
+        let parts = &mut self.parts;
+        let now = parts.clock.now();
+        let mut docket = Docket::open(parts, now).await?;
+        let detections = docket.admit(detections).await?;
+        let by = By { principal: AUTOMATION.to_owned(), at: now };
+        let store = docket.store().clone();
+        let gathered = store.gather(&detections, (CONSUMER, safe), &by, &mut docket).await?;
+        let issued = docket.close();
+        self.keep(safe);
+        if !issued.is_empty() {
+            self.parts.wake.notify_one();
+            Count::CommandsIssued.add(u64::try_from(issued.len()).unwrap_or(u64::MAX));
+        }
+        let done = self.parts.clock.now();
+        for (detection, gathered) in detections.iter().zip(&gathered) {
+            match gathered.news {
+                News::Nothing => continue,
+                News::Repeated => (),
+                News::Joined | News::Opened => {
+                    Count::Detections.add(1);
+                    Time::Detection.note(done.since(detection.at));
+                }
+            }
+            if gathered.news == News::Opened {
+                Count::Incidents.add(1);
+                news::incident(&self.parts.board, detection, gathered);
+            }
+            news::detection(&self.parts.board, detection, gathered);
+        }
+        issued.iter().for_each(|it| news::command(&self.parts.board, it));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
