@@ -101,11 +101,7 @@ impl App {
         let enrolment =
             Listener::bind(config.enrolment, enrolment_tls, settled).await.map_err(&bind)?;
         let api = Listener::bind(config.api, api_tls, Rule::default()).await.map_err(&bind)?;
-        let addresses = Addresses {
-            sessions: sessions.address().map_err(&bind)?,
-            enrolment: enrolment.address().map_err(&bind)?,
-            api: api.address().map_err(&bind)?,
-        };
+        let addresses = Addresses::of(&sessions, &enrolment, &api).map_err(&bind)?;
         let answer = Answer::open(&layout, config, &store, Arc::clone(&clock)).await?;
         let lake = filing::open(&layout, config.collector, (Arc::clone(&clock), &*entropy))?;
         let both = (Arc::clone(&clock), &*entropy);

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use cordon_shared::durable;
 
-use crate::layout::Layout;
+use crate::{layout::Layout, listen::Listener};
 
 /// The addresses that the listeners got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
@@ -15,6 +15,18 @@ pub struct Addresses {
     pub enrolment: SocketAddr,
     /// Responders.
     pub api: SocketAddr,
+}
+
+impl Addresses {
+    /// What these listeners got.
+    pub(super) fn of(
+        sessions: &Listener,
+        enrolment: &Listener,
+        api: &Listener,
+    ) -> io::Result<Self> {
+        let (sessions, enrolment) = (sessions.address()?, enrolment.address()?);
+        Ok(Self { sessions, enrolment, api: api.address()? })
+    }
 }
 
 /// Tells others, and those who started us, where we listen.
