@@ -108,7 +108,8 @@ impl Collector {
     pub fn arm(&self, rule: &Value) -> anyhow::Result<()> {
         let (id, sha256) = (text(rule, "rule_id")?, text(rule, "sha256")?);
         self.sign_keyring(|draft| {
-            let newer = draft.replacen("[members]\nversion = 1", "[members]\nversion = 2", 1);
+            // Policy and members both: a draft is signed anew with the time of its signing.
+            let newer = draft.replace("\nversion = 1\n", "\nversion = 2\n");
             format!("{newer}\n[[members.armed]]\nrule = \"{id}\"\nsha256 = \"{sha256}\"\n")
         })
     }

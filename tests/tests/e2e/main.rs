@@ -6,6 +6,7 @@
 
 mod cli;
 mod config;
+mod detect;
 mod duckdb;
 mod enrol;
 mod stream;
