@@ -50,6 +50,7 @@ use crate::{
     lake::filer::Filer,
     layout::Layout,
     listen::{Listener, Rule},
+    notice::InForce,
     pki::{authority::Authority, issue::Issuing, revoke::Revocations},
     store::Store,
 };
@@ -185,7 +186,10 @@ impl App {
         let cut = move |agent| cutting.cut(agent);
         let revoked =
             tasks.spawn(self.revocations.follow(self.store.clone(), cut, background.clone()));
-        tasks.spawn(keyring::follow(self.store.clone(), self.keyring, background.clone()));
+        let in_force = InForce::default();
+        let followed =
+            keyring::follow(self.store.clone(), self.keyring, in_force.clone(), background.clone());
+        tasks.spawn(followed);
         tasks.spawn(upkeep.run(background.clone()));
         let (incoming, accept) = self.sessions.accept(stop.clone());
         tasks.spawn(accept);
@@ -199,7 +203,7 @@ impl App {
         let watch = self.answer.start(self.feed, watched, &tasks, stops);
         let watch = watch.map_err(system("start the watch's thread"))?;
         let seen = (self.store.clone(), Arc::clone(&registry));
-        tasks.spawn(self.desk.run(seen, board, book, stop.clone()));
+        tasks.spawn(self.desk.run(seen, (board, in_force), book, stop.clone()));
         info!(addresses = ?self.addresses, "the collector serves");
 
         stop.cancelled().await;

@@ -4,9 +4,9 @@
 //! for a reader: one that falls behind by [`NOTICES_MAX`] misses some and is told how many. Nothing
 //! is kept: the lake and the store are the truth.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast, watch};
 
 /// Notices that wait for the slowest reader (chosen: a few seconds of a busy fleet).
 pub const NOTICES_MAX: usize = 1_024;
@@ -49,5 +49,36 @@ impl Board {
     #[must_use]
     pub fn read(&self) -> broadcast::Receiver<Notice> {
         self.0.subscribe()
+    }
+}
+
+/// Which keyring the gateway hands to agents: whoever installs one waits here until it is that one,
+/// so that an agent which enrols a moment later has it, and no command goes out before it.
+#[derive(Clone, Debug, Default)]
+pub struct InForce {
+    asked: Arc<Notify>,
+    number: watch::Sender<u64>,
+}
+
+impl InForce {
+    /// Waits until somebody has installed a keyring.
+    ///
+    /// # Cancel safety
+    /// Safe: what was asked meanwhile is seen by the next call.
+    pub async fn asked(&self) {
+        self.asked.notified().await;
+    }
+
+    /// This keyring is handed out now.
+    pub fn reached(&self, number: u64) {
+        self.number.send_replace(number);
+    }
+
+    /// Asks for a keyring to be handed out, and waits up to `within` for it; whether it is.
+    pub async fn reach(&self, number: u64, within: Duration) -> bool {
+        let mut reached = self.number.subscribe();
+        self.asked.notify_one();
+        let waiting = reached.wait_for(|it| *it >= number);
+        matches!(tokio::time::timeout(within, waiting).await, Ok(Ok(_)))
     }
 }

@@ -4,6 +4,7 @@
 //! between two reads. Who needs to be sure compares the start time before and after. Every read has
 //! a bound: what a process writes into its own command line must not choose how much memory we use.
 
+pub mod descriptor;
 pub mod process;
 pub mod socket;
 

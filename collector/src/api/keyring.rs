@@ -3,14 +3,19 @@
 //! A keyring is checked against the pinned roots and the one in force before it is kept, so that a
 //! slip shows here and not on ten thousand hosts; the hosts check it again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Extension, Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cordon_shared::{error::Kind, keyring::Keyring, wire};
+use tracing::warn;
 
 use super::{Api, ApiError, shown, view};
 use crate::auth::Principal;
+
+/// How long an installed keyring may take until agents get it before somebody is told (chosen: five
+/// looks at the store).
+const IN_FORCE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The keyring in force.
 #[utoipa::path(get, path = "/api/v1/keyring", operation_id = "keyring_show", tag = "keyring",
@@ -47,7 +52,11 @@ pub(super) async fn install(
         keyring.members().armed.len()
     );
     api.store.install_keyring(&bytes, &detail, &api.by(&principal)).await?;
-    show(State(api)).await
+    let installed = show(State(Arc::clone(&api))).await?;
+    if !api.in_force.reach(installed.number, IN_FORCE_WITHIN).await {
+        warn!(number = installed.number, "agents get the new keyring late");
+    }
+    Ok(installed)
 }
 
 /// The keyring in force, opened.

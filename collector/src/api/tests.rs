@@ -18,7 +18,7 @@ use super::{Api, ROUTES, Rules, openapi, router};
 use crate::{
     auth::{role::Role, token},
     lake::{Lake, Opening},
-    notice::Board,
+    notice::{Board, InForce},
     store::{By, NewApiToken, Store},
 };
 
@@ -49,6 +49,7 @@ impl Bed {
             roots: order::roots(),
             authority: Sha256::of(b"authority"),
             enrolment: vec!["localhost:7444".to_owned()],
+            in_force: InForce::default(),
             rules: Rules { list: Arc::new(Default::default), reload: Arc::new(|| ()) },
             board: Board::default(),
             is_connected: Arc::new(|_| false),

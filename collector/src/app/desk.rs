@@ -13,7 +13,7 @@ use crate::{
     gateway::registry::Registry,
     lake::Lake,
     listen::Listener,
-    notice::Board,
+    notice::{Board, InForce},
     store::Store,
 };
 
@@ -42,7 +42,7 @@ impl Desk {
     pub(super) async fn run(
         self,
         (store, registry): (Store, Arc<Registry>),
-        board: Board,
+        (board, in_force): (Board, InForce),
         rules: api::Rules,
         stop: CancellationToken,
     ) {
@@ -57,6 +57,7 @@ impl Desk {
             enrolment: self.enrolment,
             rules,
             board,
+            in_force,
             is_connected: Arc::new(move |agent| registry.is_connected(agent)),
             metrics: self.metrics,
             stop: stop.clone(),

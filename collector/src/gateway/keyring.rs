@@ -14,6 +14,7 @@ use tracing::{error, warn};
 
 use crate::{
     metric::Count,
+    notice::InForce,
     store::{Store, StoreError},
 };
 
@@ -68,19 +69,26 @@ impl Current {
     }
 }
 
-/// Follows the store until told to stop.
-pub async fn follow(store: Store, current: watch::Sender<Current>, stop: CancellationToken) {
+/// Follows the store until told to stop; looks at once when asked.
+pub async fn follow(
+    store: Store,
+    current: watch::Sender<Current>,
+    in_force: InForce,
+    stop: CancellationToken,
+) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        // Both are cancel-safe.
+        // All are cancel-safe.
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
+            () = in_force.asked() => (),
             _ = ticks.tick() => (),
         }
         match Current::load(&store).await {
             Ok(newest) => {
+                let number = newest.number;
                 current.send_if_modified(|it| {
                     let is_newer = newest.number != it.number;
                     if is_newer {
@@ -88,6 +96,7 @@ pub async fn follow(store: Store, current: watch::Sender<Current>, stop: Cancell
                     }
                     is_newer
                 });
+                in_force.reached(number);
             }
             Err(error) => {
                 Count::StoreFailures.add(1);

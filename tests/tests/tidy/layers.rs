@@ -65,7 +65,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::pki", &["store", "metric"], "the authority's rules"),
     (
         "collector::gateway",
-        &["ingest", "pki", "store", "metric", "listen"],
+        &["ingest", "pki", "store", "metric", "listen", "notice"],
         "the wire comes in here",
     ),
     ("collector::ingest", &["metric"], "makes batches durable and hands them on"),

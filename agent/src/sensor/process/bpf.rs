@@ -29,6 +29,7 @@ use crate::sensor::{
         program,
         record::{self, Exec, Record},
     },
+    procfs,
 };
 
 /// Opens the sensor: takes over pinned programs, or loads them.
@@ -162,8 +163,6 @@ fn executable_kind(exec: &Exec<'_>) -> ExecutableKind {
 /// (Documentation/admin-guide/devices.txt).
 fn descriptor_kind(packed: u32) -> DescriptorKind {
     const CLOSED: u32 = u32::MAX;
-    // tty, console, serial lines, pseudo terminals, USB and hypervisor consoles.
-    const TERMINALS: [u32; 13] = [4, 5, 136, 137, 138, 139, 140, 141, 142, 143, 188, 204, 229];
     let (kind, major) = (packed >> 16, packed & 0xffff);
     match kind {
         _any if packed == CLOSED => DescriptorKind::Closed,
@@ -171,8 +170,8 @@ fn descriptor_kind(packed: u32) -> DescriptorKind {
         libc::S_IFDIR => DescriptorKind::Directory,
         libc::S_IFIFO => DescriptorKind::Pipe,
         libc::S_IFSOCK => DescriptorKind::Socket,
-        libc::S_IFCHR if TERMINALS.contains(&major) => DescriptorKind::Terminal,
-        libc::S_IFCHR | libc::S_IFBLK => DescriptorKind::Device,
+        libc::S_IFCHR => procfs::descriptor::character(major),
+        libc::S_IFBLK => DescriptorKind::Device,
         _other => DescriptorKind::Other,
     }
 }

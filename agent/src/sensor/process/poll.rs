@@ -118,7 +118,7 @@ impl Poll {
             process,
             exe_file: None,
             exe_kind: ExecutableKind::File,
-            descriptors: None,
+            descriptors: procfs::descriptor::standard(&self.root, pid),
             argv_bytes_cut,
             is_running_at_start: is_first,
         };

@@ -46,7 +46,6 @@ pub(crate) struct Access {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Show the whole of it on this machine: deed, detection, incident, kill, receipt.
-    #[command(hide = true)]
     Demo(Demo),
     /// Keep a collector's address, authority and token for the other verbs.
     Login(Login),

@@ -135,12 +135,7 @@ impl Stream {
             let flow = tokio::select! {
                 biased;
                 () = ground.stop.cancelled() => return self.drain().await,
-                order = self.orders.recv() => self.obey(order).await,
-                Some(outcome) = self.outcomes.recv() => self.pass_on(outcome).await,
-                Ok(()) = pressure.changed() => {
-                    let credit = credit::granted(*pressure.borrow_and_update());
-                    self.send(Message::Credit(words::credit_to(credit))).await
-                }
+                // Before any order: what an order rests on must be there when it comes.
                 Ok(()) = keyring.changed() => {
                     let newest = keyring.borrow_and_update().clone();
                     match newest.newer_than(self.keyring) {
@@ -150,6 +145,12 @@ impl Stream {
                         }
                         None => Ok(()),
                     }
+                }
+                order = self.orders.recv() => self.obey(order).await,
+                Some(outcome) = self.outcomes.recv() => self.pass_on(outcome).await,
+                Ok(()) = pressure.changed() => {
+                    let credit = credit::granted(*pressure.borrow_and_update());
+                    self.send(Message::Credit(words::credit_to(credit))).await
                 }
                 _ = heartbeat.tick() => self.beat(is_reading).await,
                 permit = ground.ingest.reserve(), if self.stash.is_some() => match permit {
