@@ -285,7 +285,7 @@ impl Agent {
     /// agent's, links first, so that no program runs on maps that are half gone.
     fn unpin(&self) -> anyhow::Result<()> {
         let pins = self.pins();
-        if self.cgroup.is_none() || !pins.try_exists()? {
+        if !pins.try_exists()? {
             return Ok(());
         }
         for object in listed(&pins)? {
