@@ -10,6 +10,7 @@ mod answer;
 mod desk;
 mod error;
 mod filing;
+mod serve;
 mod upkeep;
 
 use std::{sync::Arc, thread::JoinHandle};
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
-pub use self::{address::Addresses, error::StartError};
+pub use self::{address::Addresses, error::StartError, serve::serve};
 use self::{
     address::{announce, reachable},
     answer::Answer,

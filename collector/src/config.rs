@@ -17,6 +17,7 @@ use cordon_shared::{
     id::CollectorId,
     keyring::key::Roots,
     setting::{self, SettingError},
+    telemetry::Format,
 };
 use serde::Deserialize;
 
@@ -75,15 +76,6 @@ impl Classify for ConfigError {
     }
 }
 
-/// How the log is written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
 /// What may be relied upon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -104,7 +96,7 @@ pub struct Config {
     /// Responders.
     pub api: SocketAddr,
     /// How the log is written.
-    pub log_format: LogFormat,
+    pub log_format: Format,
     /// What the log holds: `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: String,
 }
@@ -178,8 +170,8 @@ impl Config {
             None => "# rules_dir = \"/etc/cordon/rules\"\n".to_owned(),
         };
         let format = match self.log_format {
-            LogFormat::Text => "text",
-            LogFormat::Json => "json",
+            Format::Text => "text",
+            Format::Json => "json",
         };
         format!(
             "# Written by `cordon-collector init`. Every key is also an environment variable:\n\
@@ -231,11 +223,7 @@ fn check(raw: Raw) -> Result<Config, ConfigError> {
     let address = |key, text: &str| {
         text.parse::<SocketAddr>().or(Err(refuse(key, "an address and a port: 0.0.0.0:7443")))
     };
-    let log_format = match raw.log.format.as_deref() {
-        None | Some("text") => LogFormat::Text,
-        Some("json") => LogFormat::Json,
-        Some(_) => return Err(refuse("log.format", "`text` or `json`")),
-    };
+    let log_format = Format::parse(raw.log.format.as_deref().unwrap_or("text"));
     let log_level = raw.log.level.unwrap_or_else(|| "info".to_owned());
     if !["error", "warn", "info", "debug", "trace"].contains(&log_level.as_str()) {
         return Err(refuse("log.level", "`error`, `warn`, `info`, `debug` or `trace`"));
@@ -249,7 +237,7 @@ fn check(raw: Raw) -> Result<Config, ConfigError> {
         sessions: address("listen.sessions", &raw.listen.sessions)?,
         enrolment: address("listen.enrolment", &raw.listen.enrolment)?,
         api: address("listen.api", &raw.listen.api)?,
-        log_format,
+        log_format: log_format.ok_or(refuse("log.format", "`text` or `json`"))?,
         log_level,
     })
 }

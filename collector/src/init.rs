@@ -20,12 +20,13 @@ use cordon_shared::{
         author::{self, AuthorError, Draft},
         key::Roots,
     },
+    telemetry::Format,
     time::{Clock, Timestamp},
 };
 
 use crate::{
     cli,
-    config::{self, Config, LogFormat},
+    config::{self, Config},
     layout::Layout,
     pki::authority::{self, Authority, AuthorityError},
     store::{By, NewApiToken, Store, StoreError},
@@ -162,7 +163,7 @@ fn config(options: &cli::Init, roots: Roots, collector: CollectorId) -> Result<C
         sessions: address(options.port_sessions),
         enrolment: address(options.port_enrolment),
         api: address(options.port_api),
-        log_format: LogFormat::Text,
+        log_format: Format::Text,
         log_level: "info".to_owned(),
     })
 }
