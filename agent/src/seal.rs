@@ -110,6 +110,11 @@ impl Sealer {
     /// Takes an event in. `from` is the lane of the sensor that saw it, and where its source stood:
     /// a loss of the network sensor goes up the critical lane, and says nothing of that lane's source.
     pub fn push(&mut self, event: &Event, from: Option<(Lane, Position)>) {
+        self.fill(event, from);
+    }
+
+    /// As [`Sealer::push`]; what became of the batch, when the event filled it.
+    fn fill(&mut self, event: &Event, from: Option<(Lane, Position)>) -> Option<Fate> {
         let lane = event.body.lane();
         let source = match from {
             Some((of, position)) if of == lane => source(position),
@@ -123,12 +128,10 @@ impl Sealer {
             let since = self.clock.boottime();
             self.filling(lane).open = Some(Open { builder, since });
         }
-        let Some(open) = &mut self.lanes[lane.index()].open else { return };
+        let open = self.lanes[lane.index()].open.as_mut()?;
         open.builder.push(event, source);
         self.events_total += 1;
-        if open.builder.is_full() {
-            self.seal(lane);
-        }
+        open.builder.is_full().then(|| self.seal(lane))
     }
 
     /// An observation made no event: its source may let go as soon as all before it is spooled.
@@ -181,8 +184,8 @@ impl Sealer {
 
     /// Takes an event of the agent's own in and seals it at once; says whether it is spooled.
     pub fn push_now(&mut self, event: &Event) -> Fate {
-        self.push(event, None);
-        self.seal(event.body.lane())
+        let filled = self.fill(event, None);
+        filled.unwrap_or_else(|| self.seal(event.body.lane()))
     }
 
     /// Declares what is owed, as events of the critical lane. On a full disk it is tried again a

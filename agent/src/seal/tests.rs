@@ -11,6 +11,7 @@ use cordon_shared::{
     entropy::SeededEntropy,
     event::{Body, Event, health::Loss},
     id::{Epoch, Lane},
+    limit,
     seglog::SimDisk,
     test_support::{agent, origin, samples},
     time::{Clock as _, FakeClock},
@@ -20,7 +21,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
 use super::Sealer;
 use crate::{
     sensor::{Committed, Position},
-    spool::{Settings, Spool},
+    spool::{Fate, Settings, Spool},
 };
 
 const RING: u64 = 77;
@@ -208,4 +209,16 @@ fn f_6_a_source_is_not_let_go_of_a_batch_that_is_only_in_memory() {
     bench.disk.set_bytes_max(None);
     bench.tick();
     assert_eq!(bench.account(), (vec![1], vec![2, 3, 4, 5]));
+}
+
+#[test]
+fn f_6_an_event_that_fills_a_batch_is_not_called_spooled_when_the_disk_refuses_it() {
+    let mut bench = Bench::new();
+    bench.sense(limit::BATCH_EVENTS_MAX as u64 - 1);
+    bench.bound(0);
+    let mut event: Event = samples().remove(0);
+    event.boottime = bench.clock.boottime();
+    assert_eq!(bench.sealer().push_now(&event), Fate::Lost);
+    bench.disk.set_bytes_max(None);
+    assert_eq!(bench.sealer().push_now(&event), Fate::Spooled);
 }

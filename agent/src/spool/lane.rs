@@ -203,7 +203,11 @@ impl LaneSpool {
                     Err(_) => losses.push(hole::unknown(self.lane, 1)),
                 },
                 Ok(Some(Entry::Gap(gap))) => losses.push(hole::unknown(self.lane, gap.records())),
-                Ok(None) | Err(_) => break,
+                Ok(None) | Err(_) => {
+                    // Whatever they are, they go with the segment.
+                    losses.push(hole::unknown(self.lane, until.since(reader.position())));
+                    break;
+                }
             }
         }
         Some((until, losses))

@@ -244,3 +244,18 @@ fn a_second_agent_is_refused() {
     );
     bench.keep(Lane::Critical, 1);
 }
+
+#[test]
+fn sp_1_what_cannot_be_read_when_it_is_shed_is_owed_all_the_same() {
+    let mut bench = Bench::new(1 << 20);
+    while segments(&bench, "file").len() < 3 {
+        bench.keep(Lane::File, 200);
+    }
+    let records = bench.spool().lane(Lane::File).next_record();
+    // As a process without a descriptor to spare: neither here nor told to be bad.
+    bench.disk.fail(Fault { op: Some(Op::Read), skip: 0, times: 1, errno: Errno::NoSpace });
+    assert!(bench.spool().shed_oldest(Lane::File));
+    bench.disk.heal();
+    let kept = bench.lease(Lane::File, usize::MAX).len() as u64;
+    assert_eq!(kept + owed(&mut bench, Lane::File), records.as_u64(), "some went untold");
+}
