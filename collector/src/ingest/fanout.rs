@@ -310,6 +310,12 @@ impl Feed {
         self.fanout.lock().durable
     }
 
+    /// Whether the journal has ended: nothing more will come.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.fanout.lock().is_closed
+    }
+
     /// Whether the collector stops and all that is durable was handed out below `position`.
     #[must_use]
     pub fn is_done(&self, position: u64) -> bool {

@@ -176,9 +176,8 @@ impl Journal {
             if *self.pressure.borrow() == Pressure::Stalled {
                 // Nobody unparks it: this is a pause between two tries.
                 thread::park_timeout(RETRY_EVERY);
-                if self.queue.is_closed() && self.queue.is_empty() {
-                    tries_left -= 1;
-                }
+                // Also while it is not empty: what does not fit into the log stays in it.
+                tries_left -= u32::from(self.queue.is_closed());
             } else {
                 match self.queue.blocking_recv() {
                     Some(submission) => self.waiting.push_back(submission),

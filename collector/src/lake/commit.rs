@@ -100,9 +100,20 @@ impl Lake {
         share: &Share<'_>,
     ) -> Result<File, LakeError> {
         let aside = self.aside(partition, name);
+        let written = self.encode(&aside, (partition, name), share);
+        self.settled((partition, name), written.and_then(|it| self.publish(&aside, it)))
+    }
+
+    /// Writes one file aside.
+    fn encode(
+        &self,
+        aside: &Path,
+        (partition, name): (Partition, &str),
+        share: &Share<'_>,
+    ) -> Result<File, LakeError> {
         let class = partition.class;
         let size = (share.len(), Effort::Filing);
-        let mut writer = Writer::begin(&*self.0.disk, aside.clone(), class, size)?;
+        let mut writer = Writer::begin(&*self.0.disk, aside.to_owned(), class, size)?;
         let (mut rows, mut mapper) = (Rows::new(class), Mapper::default());
         let (mut time_min_ms, mut time_max_ms) = (i64::MAX, i64::MIN);
         for (arrival, id, event) in share {
@@ -112,13 +123,13 @@ impl Lake {
             rows.begin();
             mapper.map(event, &context, &mut rows);
             if rows.is_full() {
-                writer.write(&take(&mut rows, &aside)?)?;
+                writer.write(&take(&mut rows, aside)?)?;
             }
         }
         if rows.len() > 0 {
-            writer.write(&take(&mut rows, &aside)?)?;
+            writer.write(&take(&mut rows, aside)?)?;
         }
-        let file = File {
+        Ok(File {
             class,
             day: partition.day,
             name: name.to_owned(),
@@ -127,9 +138,24 @@ impl Lake {
             time_min_ms,
             time_max_ms,
             level: 0,
-        };
-        self.publish(&aside, &file)?;
-        Ok(file)
+        })
+    }
+
+    /// Passes a file on; the room of one that did not come to be is given back at once, since its
+    /// disk may be full (F-7).
+    pub(super) fn settled(
+        &self,
+        (partition, name): (Partition, &str),
+        written: Result<File, LakeError>,
+    ) -> Result<File, LakeError> {
+        if written.is_err() {
+            let published = self.0.dir.join(partition.folder()).join(name);
+            for path in [self.aside(partition, name), published] {
+                // The error that matters is the first; a leftover is removed at open.
+                drop(self.0.disk.remove(&path));
+            }
+        }
+        written
     }
 
     /// Where a file lies while it is written.
@@ -139,12 +165,13 @@ impl Lake {
     }
 
     /// Gives a file that lies aside its place.
-    pub(super) fn publish(&self, aside: &Path, file: &File) -> Result<(), LakeError> {
+    pub(super) fn publish(&self, aside: &Path, file: File) -> Result<File, LakeError> {
         let dir = &self.0.dir;
         let (class, day) = (file.partition().class_folder(), file.partition().folder());
         let folders = [dir.join(class), dir.join(day)];
         let folders: Vec<_> = folders.iter().map(AsRef::as_ref).collect();
-        writer::publish(&*self.0.disk, aside, &dir.join(file.path()), &folders)
+        writer::publish(&*self.0.disk, aside, &dir.join(file.path()), &folders)?;
+        Ok(file)
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -31,7 +31,7 @@ use super::{
     Filed, Lake, LakeError,
     catalog::{Change, File, State},
     file::Reading,
-    partition,
+    partition::{self, Partition},
     schema::{self, Effort},
     writer::Writer,
 };
@@ -105,16 +105,27 @@ impl Lake {
     /// Writes and publishes one file with the rows of `files`, which are of one class and day (LK-1).
     fn merge(&self, files: &[Arc<File>], name: &str) -> Result<File, LakeError> {
         let first = files.first().ok_or(LakeError::Unsettled)?;
-        let partition = first.partition();
+        let place = (first.partition(), name);
+        let aside = self.aside(place.0, name);
+        let merged = self.merge_aside(&aside, place, files);
+        self.settled(place, merged.and_then(|it| self.publish(&aside, it)))
+    }
+
+    /// Writes that file aside.
+    fn merge_aside(
+        &self,
+        aside: &Path,
+        (partition, name): (Partition, &str),
+        files: &[Arc<File>],
+    ) -> Result<File, LakeError> {
         let rows: u64 = files.iter().map(|it| it.rows).sum();
-        let aside = self.aside(partition, name);
         let size = (usize::try_from(rows).unwrap_or(usize::MAX), Effort::Keeping);
         let schema = schema::of(partition.class);
         let mut merge = Merge { inputs: Vec::new(), order: Vec::new() };
         for file in files {
             merge.inputs.push(Input::open(self, file, &schema)?);
         }
-        let mut writer = Writer::begin(&*self.0.disk, aside.clone(), partition.class, size)?;
+        let mut writer = Writer::begin(&*self.0.disk, aside.to_owned(), partition.class, size)?;
         let mut written = 0;
         while let Some(batch) = merge.next()? {
             written += batch.num_rows() as u64;
@@ -122,9 +133,9 @@ impl Lake {
         }
         if written != rows {
             let said = format!("{written} rows, {rows} in the catalog");
-            return Err(LakeError::parquet("merge", &aside, ParquetError::General(said)));
+            return Err(LakeError::parquet("merge", aside, ParquetError::General(said)));
         }
-        let file = File {
+        Ok(File {
             class: partition.class,
             day: partition.day,
             name: name.to_owned(),
@@ -132,10 +143,8 @@ impl Lake {
             bytes: writer.finish()?,
             time_min_ms: files.iter().map(|it| it.time_min_ms).min().unwrap_or(i64::MIN),
             time_max_ms: files.iter().map(|it| it.time_max_ms).max().unwrap_or(i64::MAX),
-            level: first.level.saturating_add(1),
-        };
-        self.publish(&aside, &file)?;
-        Ok(file)
+            level: files.first().map_or(1, |it| it.level.saturating_add(1)),
+        })
     }
 }
 

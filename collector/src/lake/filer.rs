@@ -6,7 +6,7 @@
 //! again every [`RETRY_EVERY`]: the journal keeps the rest. It drops nothing; what the journal itself
 //! has lost it counts.
 //!
-//! It stops when the journal is closed and all of it is filed, or after [`STOP_TRIES`] commits that
+//! It stops when the journal is closed and all of it is filed, or after [`STOP_TRIES`] tries that
 //! failed while the collector stops: what is then not filed stays in the journal.
 
 use std::{collections::BTreeSet, io, sync::Arc, thread, time::Duration};
@@ -40,7 +40,7 @@ const PAGE_BATCHES: usize = 64;
 /// How often a disk that refused is tried again: recovery is seen well within 5 s (F-7).
 pub const RETRY_EVERY: Duration = Duration::from_millis(500);
 
-/// Commits that a stopping collector still tries on a disk that refuses.
+/// Tries that a stopping collector still gives a disk that refuses.
 const STOP_TRIES: u32 = 4;
 
 /// The filer, ready to run.
@@ -108,35 +108,41 @@ impl Filer {
         self.feed.release(self.held.next);
         let mut tries_left = STOP_TRIES;
         loop {
-            self.pull();
+            let is_read = self.pull();
             let is_done = self.feed.is_done(self.held.next);
             let is_filed = self.held.next == self.lake.position();
             if is_done && is_filed {
                 break;
             }
-            if !is_done && !self.held.is_due(self.clock.boottime()) {
+            let is_well = if !is_done && !self.held.is_due(self.clock.boottime()) {
                 if is_filed {
                     self.compact();
                 }
+                is_read
             } else if self.flush() {
                 self.compact();
+                true
             } else {
-                tries_left -= u32::from(is_done);
-                if tries_left == 0 {
-                    let batches = self.held.arrivals.len();
-                    error!(batches, "the filer ends: its disk refuses, the journal keeps these");
-                    break;
-                }
-                // Nobody unparks it: this is a pause between two tries.
-                thread::park_timeout(RETRY_EVERY);
+                false
+            };
+            if is_well {
+                continue;
             }
+            tries_left -= u32::from(self.feed.is_closed());
+            if tries_left == 0 {
+                let batches = self.held.arrivals.len();
+                error!(batches, "the filer ends before all is filed: the journal keeps the rest");
+                break;
+            }
+            // Nobody unparks it: this is a pause between two tries.
+            thread::park_timeout(RETRY_EVERY);
         }
     }
 
-    /// Takes in what the journal has, unless as much is held as may be.
-    fn pull(&mut self) {
+    /// Takes in what the journal has, unless as much is held as may be; whether it could be read.
+    fn pull(&mut self) -> bool {
         if self.held.is_full() {
-            return;
+            return true;
         }
         let age = self.clock.boottime().since(self.held.since);
         let wait = if self.held.arrivals.is_empty() {
@@ -152,10 +158,11 @@ impl Filer {
                     Count::LakeGaps.add(gap.records());
                 }
                 self.held.take(page, self.clock.boottime());
+                true
             }
             Err(error) => {
                 warn!("the filer cannot read the journal, which is tried again: {error}");
-                thread::park_timeout(RETRY_EVERY);
+                false
             }
         }
     }

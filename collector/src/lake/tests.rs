@@ -1,5 +1,6 @@
 mod disk;
 mod engine;
+mod filer;
 mod merge;
 mod model;
 mod road;

@@ -313,3 +313,22 @@ fn f_8_what_was_lost_is_not_vouched_for_by_the_next_segment() {
         assert_eq!(bench.stored().len(), 20, "after {writes} writes");
     }
 }
+
+#[test]
+fn f_7_a_journal_whose_disk_refuses_ends_all_the_same_when_the_collector_stops() {
+    let bench = Bench::new();
+    for first in [1, 11, 21] {
+        assert!(bench.submit(agent(0), &sealed(first, 7, first, 10)));
+    }
+    let fault = Fault { op: Some(Op::Open), skip: 0, times: u64::MAX, errno: Errno::NoSpace };
+    bench.disk.fail(fault);
+    let journal = bench.journal.start().unwrap();
+    drop((bench.ingest, bench.reply));
+    let (sender, ended) = std::sync::mpsc::channel();
+    let wait = move || {
+        journal.join().unwrap();
+        sender.send(()).unwrap();
+    };
+    thread::Builder::new().spawn(wait).unwrap();
+    ended.recv_timeout(Duration::from_secs(30)).expect("it ends");
+}

@@ -126,3 +126,29 @@ fn a_catalog_with_a_flipped_bit_is_refused_or_whole() {
         assert_eq!(left, files, "byte {byte}");
     }
 }
+
+#[test]
+fn what_could_not_be_written_gives_its_room_back_f_7() {
+    let disk = SimDisk::default();
+    let lake = open(&disk).unwrap();
+    let arrivals = arrivals(8, 0..80, 2);
+    for (arrival, next) in arrivals[..79].iter().zip(1..) {
+        lake.file(std::slice::from_ref(arrival), next).unwrap();
+    }
+    let counted = |disk: &SimDisk| {
+        let is_file =
+            |it: &PathBuf| it.starts_with("/lake/class=1007") || it.starts_with("/lake/aside");
+        disk.paths().into_iter().filter(is_file).count()
+    };
+    let before = counted(&disk);
+    for op in [Op::Write, Op::Sync, Op::Rename, Op::SyncDir] {
+        let fault = Fault { op: Some(op), skip: 0, times: 1, errno: Errno::NoSpace };
+        disk.fail(fault);
+        assert!(lake.compact(&mut BTreeSet::new()).is_err());
+        disk.fail(fault);
+        assert!(lake.file(&arrivals[79..], 80).is_err());
+        assert_eq!(counted(&disk), before, "{op:?}");
+    }
+    lake.file(&arrivals[79..], 80).unwrap();
+    assert_eq!(all(&lake, &everything()), expected(&arrivals));
+}

@@ -1,0 +1,85 @@
+//! The filer's thread behind a journal of its own.
+
+use std::{sync::mpsc, thread};
+
+use cordon_shared::{
+    seglog::{Errno, Fault, Op},
+    time::SystemClock,
+};
+
+use super::*;
+use crate::{
+    ingest::{
+        Offer, Submission,
+        fanout::{Fanout, Sight},
+        journal::{self, Journal},
+        validate::validate,
+    },
+    lake::filer::Filer,
+};
+
+/// A journal on this disk: so many batches go into it, and it is closed.
+async fn journal(disk: &SimDisk, batches: u64) -> Arc<Fanout> {
+    let opening = journal::Opening {
+        disk: Arc::new(disk.clone()),
+        dir: Path::new("/journal"),
+        consumers: &[],
+        clock: Arc::new(SystemClock),
+        entropy: &SeededEntropy::new(1),
+    };
+    let (journal, ingest, fanout) = Journal::open(opening).unwrap();
+    let thread = journal.start().unwrap();
+    let (reply, mut outcomes) = tokio::sync::mpsc::channel(1);
+    for at in 0..batches {
+        let first = EventSeq::from_u64(at * 9 + 1).unwrap();
+        let sealed = Random::new(at).batch(Lane::File, Epoch::from_u64(7).unwrap(), first, 9);
+        let submission = Submission {
+            agent: agent(0),
+            offer: Offer::Checked(validate(sealed.bytes().clone()).unwrap()),
+            received: Timestamp::from_ns(RECEIVED_NS),
+            boot_epoch: origin().clock.realtime,
+            is_corrected: true,
+            reply: reply.clone(),
+        };
+        ingest.reserve().await.unwrap().send(submission);
+        outcomes.recv().await.unwrap();
+    }
+    drop(ingest);
+    thread.join().unwrap();
+    fanout
+}
+
+/// Whether it ends by itself, although nothing works any more.
+fn ends(filer: Filer) -> bool {
+    let thread = filer.start().unwrap();
+    let (sender, ended) = mpsc::channel();
+    let wait = move || {
+        thread.join().unwrap();
+        sender.send(()).unwrap();
+    };
+    thread::Builder::new().spawn(wait).unwrap();
+    ended.recv_timeout(Duration::from_secs(30)).is_ok()
+}
+
+#[tokio::test]
+async fn f_7_a_filer_that_gets_no_further_ends_when_the_collector_stops() {
+    let disk = SimDisk::default();
+    drop(journal(&disk, 3).await);
+    // Opened anew, so that the batches are on the disk only.
+    let fanout = journal(&disk, 0).await;
+    let feed = fanout.feed("lake", Sight::Durable, 0);
+    let fault = Fault { op: Some(Op::Read), skip: 0, times: u64::MAX, errno: Errno::NoSpace };
+    let lake = open(&SimDisk::default()).unwrap();
+    disk.fail(fault);
+    assert!(ends(Filer::new(lake, feed, Arc::new(SystemClock))));
+}
+
+#[tokio::test]
+async fn what_is_durable_is_filed_before_the_filer_ends() {
+    let disk = SimDisk::default();
+    let fanout = journal(&disk, 3).await;
+    let lake = open(&disk).unwrap();
+    let feed = fanout.feed("lake", Sight::Durable, 0);
+    assert!(ends(Filer::new(lake.clone(), feed, Arc::new(SystemClock))));
+    assert_eq!((lake.position(), all(&lake, &everything()).len()), (3, 27));
+}
