@@ -52,7 +52,8 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 const GONE_EVERY: Duration = Duration::from_millis(50);
 const GONE_LOOKS: u32 = 40;
 
-/// Receipts waiting for the road (chosen: as containment's own queue).
+/// Receipts waiting for the road, and word of those that are safe (chosen: as containment's own
+/// queue).
 const ANSWERS_MAX: usize = task::QUEUE_REQUESTS;
 
 /// The agent did not start.
@@ -142,11 +143,11 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     let containment = obey::containment(config, identity, &facts, memory, &clock)?;
     let (requests, inbox) = mpsc::channel(task::QUEUE_REQUESTS);
     let (answers, answered) = mpsc::channel(ANSWERS_MAX);
-    tasks.spawn("containment", task::run(containment, inbox, answers, tasks.stop_signal()));
-    tasks.spawn(
-        "receipts",
-        obey::receipts(answered, handle.clone(), requests.clone(), tasks.stop_signal()),
-    );
+    let (safe, reported) = mpsc::channel(ANSWERS_MAX);
+    let obeying = task::Ends { inbox, reported, answers };
+    tasks.spawn("containment", task::run(containment, obeying, tasks.stop_signal()));
+    let receipts = obey::receipts(answered, handle.clone(), safe, tasks.stop_signal());
+    tasks.spawn("receipts", receipts);
     let ends = Ends { road: handle, containment: requests };
     connect(config, &tasks, facts, states, ends);
     heap::trim();

@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use cordon_shared::{event::Body, text::Text, time::Clock, wire::session::HostFacts};
+use cordon_shared::{
+    event::Body, id::CommandId, text::Text, time::Clock, wire::session::HostFacts,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +13,7 @@ use crate::{
     config::{Config, Policy},
     containment::{
         Answer, Containment, LocalPolicy, Mode, Parts, journal::Journal, keyring::Store,
-        linux::Linux, task,
+        linux::Linux,
     },
     enroll::identity::Identity,
     road,
@@ -83,11 +85,9 @@ pub(super) fn describe(config: &Config) -> Vec<String> {
 pub(super) async fn receipts(
     mut answers: mpsc::Receiver<Answer>,
     road: road::Handle,
-    containment: mpsc::Sender<task::Request>,
+    reported: mpsc::Sender<CommandId>,
     stop: CancellationToken,
 ) {
-    // Weak, or containment's queue would stay open for as long as this task waits for its end.
-    let containment = containment.downgrade();
     while let Some(Answer { command, event }) = answers.recv().await {
         let body = Box::new(event.body);
         let spooled = loop {
@@ -101,8 +101,9 @@ pub(super) async fn receipts(
                 told => break told.is_some(),
             }
         };
-        if let (true, Some(containment)) = (spooled, containment.upgrade()) {
-            drop(containment.send(task::Request::Reported(command)).await);
+        if spooled {
+            // Containment may have ended: then it is handed out once more after the next start.
+            let _ended = reported.send(command).await;
         }
     }
 }

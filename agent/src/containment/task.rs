@@ -3,6 +3,9 @@
 //! A command takes as long as its host does, so each is handled on a blocking thread while the queue
 //! waits. The queue is short on purpose: a session whose commands wait here sends no
 //! acknowledgement of them, and the collector sends them again.
+//!
+//! Word of receipts that are safe comes through a queue of its own, which is served also while an
+//! answer waits for room: whoever takes the answers gives that word, and neither waits for the other.
 
 use cordon_shared::{command::Delivery, id::CommandId, keyring::Bundle};
 use tokio::{
@@ -39,31 +42,36 @@ pub enum Request {
         /// Whether a person has yet to approve it.
         is_held: bool,
     },
-    /// A receipt is safe in the spool.
-    Reported(CommandId),
     /// Which keyring is in force: versions of policy and members.
     KeyringVersions(oneshot::Sender<(u64, u64)>),
+}
+
+/// What the task is connected to.
+#[derive(Debug)]
+pub struct Ends {
+    /// What is asked of it.
+    pub inbox: mpsc::Receiver<Request>,
+    /// Commands whose receipts are safe in the spool.
+    pub reported: mpsc::Receiver<CommandId>,
+    /// Where its answers go.
+    pub answers: mpsc::Sender<Answer>,
 }
 
 /// Serves requests until told to stop, then those that were already queued.
 ///
 /// Begins with what a restart owes. A receipt that cannot be handed on any more stays in the journal
 /// and is handed out at the next start.
-pub async fn run(
-    mut containment: Containment,
-    mut inbox: mpsc::Receiver<Request>,
-    answers: mpsc::Sender<Answer>,
-    stop: CancellationToken,
-) {
+pub async fn run(mut containment: Containment, mut ends: Ends, stop: CancellationToken) {
     for answer in containment.recover() {
-        send(&answers, answer).await;
+        send(&mut containment, &mut ends, answer).await;
     }
     loop {
-        // Both branches are cancel-safe. The stop comes first, or a flood would hide it.
+        // All branches are cancel-safe. The stop comes first, or a flood would hide it.
         let request = tokio::select! {
             biased;
-            () = stop.cancelled(), if !inbox.is_closed() => { inbox.close(); continue }
-            request = inbox.recv() => request,
+            () = stop.cancelled(), if !ends.inbox.is_closed() => { ends.inbox.close(); continue }
+            Some(command) = ends.reported.recv() => { containment.reported(command); continue }
+            request = ends.inbox.recv() => request,
         };
         let Some(request) = request else { return };
         match request {
@@ -90,7 +98,7 @@ pub async fn run(
                     let _gone = seen.send(command);
                 }
                 if let Some(answer) = answer {
-                    send(&answers, answer).await;
+                    send(&mut containment, &mut ends, answer).await;
                 }
             }
             Request::Keyring(bundle) => match containment.take_keyring(&bundle) {
@@ -100,7 +108,6 @@ pub async fn run(
             },
             Request::Beacon(beacon) => containment.hear(beacon),
             Request::Standing { host_tier, is_held } => containment.stand(host_tier, is_held),
-            Request::Reported(command) => containment.reported(command),
             Request::KeyringVersions(reply) => {
                 let _gone = reply.send(containment.keyring_versions());
             }
@@ -108,8 +115,19 @@ pub async fn run(
     }
 }
 
-async fn send(answers: &mpsc::Sender<Answer>, answer: Answer) {
-    if answers.send(answer).await.is_err() {
-        warn!("a receipt waits in the journal: nobody takes it");
+/// Hands an answer on; meanwhile it hears which earlier ones are safe.
+async fn send(containment: &mut Containment, ends: &mut Ends, answer: Answer) {
+    loop {
+        // Both branches are cancel-safe: a permit that is dropped is given back, and a receive.
+        tokio::select! {
+            permit = ends.answers.reserve() => {
+                match permit {
+                    Ok(permit) => permit.send(answer),
+                    Err(_closed) => warn!("a receipt waits in the journal: nobody takes it"),
+                }
+                return;
+            }
+            Some(command) = ends.reported.recv() => containment.reported(command),
+        }
     }
 }

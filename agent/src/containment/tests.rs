@@ -20,7 +20,13 @@ use cordon_shared::{
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{citation::Witnessed, host::State, linux::Linux, task::Request, *};
+use super::{
+    citation::Witnessed,
+    host::State,
+    linux::Linux,
+    task::{Ends, Request},
+    *,
+};
 
 #[derive(Debug)]
 struct Memory(ProcessKey);
@@ -236,11 +242,39 @@ async fn the_task_says_seen_after_the_answer_is_on_disk_and_serves_what_was_queu
     let (reply, versions) = oneshot::channel();
     requests.send(Request::KeyringVersions(reply)).await.unwrap();
     stop.cancel();
-    task::run(bed.start(), inbox, answers, stop).await;
+    let (_safe, reported) = mpsc::channel(1);
+    task::run(bed.start(), Ends { inbox, reported, answers }, stop).await;
     assert_eq!(was_seen.await.unwrap(), CommandId::from_slice(&[0xcc; 16]).unwrap());
     assert_eq!(versions.await.unwrap(), (3, 7));
     let answer = outbox.recv().await.unwrap();
     assert_eq!(opened(&answer).verdict, Verdict::Complete);
     let journal = Journal::open(&bed.dir.path().join("journal"), order::NOW).unwrap();
     assert!(journal.find(answer.command).unwrap().receipt.is_some());
+}
+
+#[tokio::test]
+async fn a_burst_of_commands_and_their_reports_do_not_wait_for_each_other() {
+    let child = Held::sleep();
+    let bed = Bed::new(child.key());
+    let (requests, inbox) = mpsc::channel(2);
+    let (answers, mut answered) = mpsc::channel(2);
+    let (safe, reported) = mpsc::channel(2);
+    let stop = CancellationToken::new();
+    let burst = async {
+        for _ in 0..30 {
+            let (delivery, (seen, _)) = (kill(child.key(), |_| (), 5), oneshot::channel());
+            requests.send(Request::Command { delivery: Box::new(delivery), seen }).await.unwrap();
+        }
+        stop.cancel();
+    };
+    let reporting = async {
+        while let Some(Answer { command, .. }) = answered.recv().await {
+            let _ended = safe.send(command).await;
+        }
+    };
+    let ends = Ends { inbox, reported, answers };
+    let running = task::run(bed.start(), ends, stop.clone());
+    let all = async { tokio::join!(burst, reporting, running) };
+    let done = tokio::time::timeout(std::time::Duration::from_secs(20), all).await;
+    done.expect("they end");
 }
