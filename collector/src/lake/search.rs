@@ -173,7 +173,7 @@ impl Lake {
             let mut page = Page::new(query);
             let mut budget = Budget::new(self);
             let is_whole = page.fill(self, state, gone, &mut budget)?;
-            let mut found = page.read()?;
+            let mut found = page.read(self)?;
             found.is_partial = !is_whole;
             if found.is_partial {
                 found.next = None;
@@ -282,6 +282,9 @@ fn count(
     }
     if gone.contains(&file.path()) {
         return Ok(Some(0));
+    }
+    if budget.spend(0).is_break() {
+        return Ok(None);
     }
     let mut rows = 0;
     let mut each = |part: Part| {

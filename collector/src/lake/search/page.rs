@@ -32,7 +32,9 @@ pub(super) struct Page<'a> {
     limit: usize,
     /// One more than the page holds, so that it is known whether there is a next.
     best: BTreeMap<Cursor, Place>,
-    files: Vec<Opened>,
+    /// Those that a row of the page may lie in. They are not held open: a page of rows from a
+    /// thousand files would use up the collector's descriptors.
+    files: Vec<Arc<File>>,
 }
 
 /// Where a row of the page lies.
@@ -71,13 +73,17 @@ impl<'a> Page<'a> {
             if gone.contains(&file.path()) {
                 continue;
             }
+            // A file costs its footer even when it holds nothing.
+            if budget.spend(0).is_break() {
+                return Ok(false);
+            }
             let opened = lake.open_file(file)?;
             if self.scan(&opened, &needles, budget)?.is_break() {
                 return Ok(false);
             }
             let at = self.files.len();
             if self.best.values().any(|it| it.file == at) {
-                self.files.push(opened);
+                self.files.push(Arc::clone(file));
             }
         }
         Ok(true)
@@ -146,7 +152,7 @@ impl<'a> Page<'a> {
     }
 
     /// Reads the rows of the page whole.
-    pub(super) fn read(mut self) -> Result<Found, LakeError> {
+    pub(super) fn read(mut self, lake: &Lake) -> Result<Found, LakeError> {
         let mut keys: Vec<Cursor> = self.best.keys().copied().collect();
         if self.query.order == Order::Newest {
             keys.reverse();
@@ -162,8 +168,8 @@ impl<'a> Page<'a> {
         let mut read = BTreeMap::new();
         for (file, mut groups) in places {
             groups.values_mut().for_each(|rows| rows.sort_unstable());
-            let Some(opened) = self.files.get(file) else { continue };
-            for ((group, row), whole) in opened.rows(&groups)? {
+            let Some(lies_in) = self.files.get(file) else { continue };
+            for ((group, row), whole) in lake.open_file(lies_in)?.rows(&groups)? {
                 read.insert((file, group, row), whole);
             }
         }

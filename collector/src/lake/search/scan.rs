@@ -1,7 +1,8 @@
 //! Reading what is left after pruning: one file at a time, the columns of the question only, then
 //! the chosen rows whole.
 //!
-//! A file that was opened stays readable when a compaction removes its name meanwhile.
+//! A file that was opened stays readable when a compaction removes its name meanwhile; one that is
+//! opened anew for its rows may be gone, and then the search begins anew.
 
 use std::{collections::BTreeMap, ops::ControlFlow, path::PathBuf};
 

@@ -1,7 +1,12 @@
 //! Searches: each filter against the rows it must and must not find, and pages in both directions.
 
-use cordon_shared::{digest::Sha256, test_support::samples};
+use cordon_shared::{
+    digest::Sha256,
+    test_support::samples,
+    time::{Boottime, Clock},
+};
 use expect_test::{Expect, expect};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::*;
 use crate::lake::search::{Cursor, Filter, Order};
@@ -106,4 +111,60 @@ fn a_cursor_reads_back() {
     for bad in ["", "_", "1_x", "x_1", &next.to_string().replace('_', "")] {
         assert_eq!(Cursor::parse(bad), None, "{bad}");
     }
+}
+
+/// A clock on which every look takes three seconds.
+#[derive(Debug)]
+struct Hasty(FakeClock);
+
+impl Clock for Hasty {
+    fn boottime(&self) -> Boottime {
+        self.0.advance(Duration::from_secs(3));
+        self.0.boottime()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+#[test]
+fn a_search_that_finds_nothing_ends_when_its_time_is_up() {
+    let disk = SimDisk::default();
+    let lake = open(&disk).unwrap();
+    for (arrival, next) in arrivals(9, 0..12, 3).iter().zip(1..) {
+        lake.file(std::slice::from_ref(arrival), next).unwrap();
+    }
+    drop(lake);
+    let clock = Arc::new(Hasty(FakeClock::at(ClockSample::default())));
+    let lake = Lake::open(Opening {
+        disk: Arc::new(disk),
+        dir: Path::new("/lake"),
+        collector: CollectorId::from_slice(&[0xc0; 16]).unwrap(),
+        clock,
+        entropy: &SeededEntropy::new(1),
+    });
+    let lake = lake.unwrap();
+    let nothing = Query { filters: vec![Filter::Sha256(Sha256::of(b"absent"))], ..everything() };
+    let found = lake.search(&nothing).unwrap();
+    assert!(found.is_partial && found.rows.is_empty());
+    assert!(lake.count_by_class(&nothing).unwrap().is_partial);
+}
+
+#[test]
+fn a_page_of_rows_from_many_files_holds_few_of_them_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(cordon_shared::seglog::RealDisk);
+    let lake = opening(disk, &folder.path().join("lake")).unwrap();
+    let arrivals = arrivals(10, 0..48, 1);
+    for (arrival, next) in arrivals.iter().zip(1..) {
+        lake.file(std::slice::from_ref(arrival), next).unwrap();
+    }
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    let before = getrlimit(Resource::Nofile);
+    let few = Rlimit { current: Some(open + 16), ..before };
+    setrlimit(Resource::Nofile, few).unwrap();
+    let found = lake.search(&everything());
+    setrlimit(Resource::Nofile, before).unwrap();
+    assert_eq!(found.unwrap().rows, expected(&arrivals));
 }
