@@ -116,6 +116,8 @@ pub struct Api {
     pub in_force: InForce,
     /// Whether an agent has an open session.
     pub is_connected: Arc<dyn Fn(AgentId) -> bool + Send + Sync>,
+    /// How many agents are.
+    pub connected: Arc<dyn Fn() -> usize + Send + Sync>,
     /// What is counted.
     pub metrics: PrometheusHandle,
     /// Ends live streams.

@@ -38,13 +38,11 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> String {
 #[utoipa::path(get, path = "/api/v1/status", operation_id = "status", tag = "health",
     responses((status = 200, body = view::Status)))]
 pub(super) async fn status(State(api): State<Arc<Api>>) -> Result<Json<view::Status>, ApiError> {
-    let agents = api.store.agents(&super::Page::default()).await?;
-    let connected = agents.iter().filter(|it| (api.is_connected)(it.id)).count();
     let (rules, rule_problems) = (api.rules.list)();
     Ok(Json(view::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: shown(api.clock.now()),
-        hosts_connected: u64::try_from(connected).unwrap_or(u64::MAX),
+        hosts_connected: u64::try_from((api.connected)()).unwrap_or(u64::MAX),
         rules: u64::try_from(rules.len()).unwrap_or(u64::MAX),
         rule_problems,
         keyring_number: api.store.keyring().await?.map_or(0, |it| it.number),

@@ -53,6 +53,7 @@ impl Bed {
             rules: Rules { list: Arc::new(Default::default), reload: Arc::new(|| ()) },
             board: Board::default(),
             is_connected: Arc::new(|_| false),
+            connected: Arc::new(|| 10_000),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             stop: CancellationToken::new(),
             streams: TaskTracker::new(),
@@ -236,4 +237,13 @@ async fn an_empty_lake_answers_and_a_filter_that_cannot_be_one_is_refused_by_nam
     "#]]
     .assert_eq(&text);
     assert_eq!(bed.ask("GET", "/api/v1/events?colour=red", Some(&analyst), "").await.0, 400);
+}
+
+#[tokio::test]
+async fn the_status_counts_hosts_beyond_the_first_page() {
+    let bed = Bed::new().await;
+    let viewer = bed.token(Role::Viewer).await;
+    let (status, body) = bed.ask("GET", "/api/v1/status", Some(&viewer), "").await;
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("\"hosts_connected\":10000"), "{body}");
 }

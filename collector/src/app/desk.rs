@@ -58,6 +58,10 @@ impl Desk {
             rules,
             board,
             in_force,
+            connected: {
+                let registry = Arc::clone(&registry);
+                Arc::new(move || registry.count())
+            },
             is_connected: Arc::new(move |agent| registry.is_connected(agent)),
             metrics: self.metrics,
             stop: stop.clone(),

@@ -210,6 +210,12 @@ impl Registry {
         self.lock().streams.contains_key(&agent)
     }
 
+    /// How many agents have a live stream.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().streams.len()
+    }
+
     /// Changes with each stream that comes or goes: what wakes those who have something to send.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -217,8 +223,7 @@ impl Registry {
     }
 
     fn changed(&self) {
-        let count = self.lock().streams.len();
-        Level::ConnectedAgents.set(u64::try_from(count).unwrap_or(u64::MAX));
+        Level::ConnectedAgents.set(u64::try_from(self.count()).unwrap_or(u64::MAX));
         self.changes.send_modify(|it| *it = it.wrapping_add(1));
     }
 
