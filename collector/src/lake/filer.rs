@@ -6,8 +6,8 @@
 //! again every [`RETRY_EVERY`]: the journal keeps the rest. It drops nothing; what the journal itself
 //! has lost it counts.
 //!
-//! It stops when the journal is closed and all of it is filed, or after [`STOP_TRIES`] tries that
-//! failed while the collector stops: what is then not filed stays in the journal.
+//! It stops when the journal is closed and all of it is filed, or [`STOP_GRACE`] after it was closed,
+//! or after [`STOP_TRIES`] tries that failed meanwhile: what is then not filed stays in the journal.
 
 use std::{collections::BTreeSet, io, sync::Arc, thread, time::Duration};
 
@@ -15,7 +15,7 @@ use cordon_shared::{
     arrival::Arrival,
     time::{Boottime, Clock},
 };
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{Filed, Lake};
 use crate::{
@@ -40,6 +40,10 @@ const PAGE_BATCHES: usize = 64;
 /// How often a disk that refused is tried again: recovery is seen well within 5 s (F-7).
 pub const RETRY_EVERY: Duration = Duration::from_millis(500);
 
+/// How long a stopping collector goes on filing what is in the journal (chosen: several commits, and
+/// far below the 90 s that systemd waits). What is then left is filed by the next start.
+pub const STOP_GRACE: Duration = Duration::from_secs(5);
+
 /// Tries that a stopping collector still gives a disk that refuses.
 const STOP_TRIES: u32 = 4;
 
@@ -50,6 +54,8 @@ pub struct Filer {
     feed: Feed,
     clock: Arc<dyn Clock>,
     held: Held,
+    /// When the journal was seen to be closed.
+    closed: Option<Boottime>,
     /// Files that could not be compacted.
     refused: BTreeSet<String>,
 }
@@ -93,7 +99,7 @@ impl Filer {
     #[must_use]
     pub fn new(lake: Lake, feed: Feed, clock: Arc<dyn Clock>) -> Self {
         let held = Held { next: lake.position(), ..Held::default() };
-        Self { lake, feed, clock, held, refused: BTreeSet::new() }
+        Self { lake, feed, clock, held, closed: None, refused: BTreeSet::new() }
     }
 
     /// Runs on a thread of its own until the journal is closed.
@@ -114,13 +120,19 @@ impl Filer {
             if is_done && is_filed {
                 break;
             }
+            if self.is_late() {
+                info!(from = self.lake.position(), "filing goes on here at the next start");
+                break;
+            }
             let is_well = if !is_done && !self.held.is_due(self.clock.boottime()) {
                 if is_filed {
                     self.compact();
                 }
                 is_read
             } else if self.flush() {
-                self.compact();
+                if self.closed.is_none() {
+                    self.compact();
+                }
                 true
             } else {
                 false
@@ -137,6 +149,12 @@ impl Filer {
             // Nobody unparks it: this is a pause between two tries.
             thread::park_timeout(RETRY_EVERY);
         }
+    }
+
+    /// Whether a stopping collector has waited long enough.
+    fn is_late(&mut self) -> bool {
+        let now = self.clock.boottime();
+        self.feed.is_closed() && now.since(*self.closed.get_or_insert(now)) >= STOP_GRACE
     }
 
     /// Takes in what the journal has, unless as much is held as may be; whether it could be read.

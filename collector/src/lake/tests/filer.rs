@@ -1,10 +1,16 @@
 //! The filer's thread behind a journal of its own.
 
-use std::{sync::mpsc, thread};
+use std::{
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+};
 
 use cordon_shared::{
     seglog::{Errno, Fault, Op},
-    time::SystemClock,
+    time::{Boottime, Clock, SystemClock},
 };
 
 use super::*;
@@ -15,7 +21,7 @@ use crate::{
         journal::{self, Journal},
         validate::validate,
     },
-    lake::filer::Filer,
+    lake::filer::{Filer, STOP_GRACE},
 };
 
 /// A journal on this disk: so many batches go into it, and it is closed.
@@ -82,4 +88,35 @@ async fn what_is_durable_is_filed_before_the_filer_ends() {
     let feed = fanout.feed("lake", Sight::Durable, 0);
     assert!(ends(Filer::new(lake.clone(), feed, Arc::new(SystemClock))));
     assert_eq!((lake.position(), all(&lake, &everything()).len()), (3, 27));
+}
+
+/// A clock on which every look takes longer than a stopping collector waits.
+#[derive(Debug, Default)]
+struct Leaping(AtomicU64);
+
+impl Clock for Leaping {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ns(RECEIVED_NS)
+    }
+
+    fn boottime(&self) -> Boottime {
+        let leap = u64::try_from(STOP_GRACE.as_nanos()).unwrap();
+        Boottime::from_ns(self.0.fetch_add(leap, Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn a_stopping_filer_leaves_a_backlog_to_the_next_start() {
+    let disk = SimDisk::default();
+    // More than it pulls at once.
+    let fanout = journal(&disk, 70).await;
+    let lake = open(&disk).unwrap();
+    let feed = fanout.feed("lake", Sight::Durable, 0);
+    assert!(ends(Filer::new(lake.clone(), feed, Arc::new(Leaping::default()))));
+    let left = lake.position();
+    assert!(left < 70, "{left} are filed");
+    let feed = fanout.feed("lake", Sight::Durable, left);
+    assert!(ends(Filer::new(lake.clone(), feed, Arc::new(SystemClock))));
+    let counted: u64 = lake.count_by_class(&everything()).unwrap().classes.values().sum();
+    assert_eq!((lake.position(), counted), (70, 630));
 }
