@@ -191,13 +191,7 @@ impl Road {
         for observation in batch {
             let position = observation.source;
             match self.enricher.event(observation) {
-                Some(event) => {
-                    let is_own_lane = event.body.lane() == lane;
-                    self.sealer.push(&event, Some((lane, position)));
-                    if !is_own_lane {
-                        self.sealer.pass(lane, position);
-                    }
-                }
+                Some(event) => self.sealer.push(&event, Some((lane, position))),
                 None => self.sealer.pass(lane, position),
             }
         }

@@ -108,9 +108,17 @@ impl Sealer {
     }
 
     /// Takes an event in. `from` is the lane of the sensor that saw it, and where its source stood:
-    /// a loss of the network sensor goes up the critical lane, and says nothing of that lane's source.
+    /// a loss of the network sensor goes up the critical lane, and says nothing of that lane's source;
+    /// it is sealed at once, since its own source lets go of it.
     pub fn push(&mut self, event: &Event, from: Option<(Lane, Position)>) {
-        self.fill(event, from);
+        let (lane, filled) = (event.body.lane(), self.fill(event, from));
+        if let Some((of, position)) = from
+            && of != lane
+            && position != Position::NONE
+        {
+            filled.unwrap_or_else(|| self.seal(lane));
+            self.pass(of, position);
+        }
     }
 
     /// As [`Sealer::push`]; what became of the batch, when the event filled it.

@@ -212,6 +212,21 @@ fn f_6_a_source_is_not_let_go_of_a_batch_that_is_only_in_memory() {
 }
 
 #[test]
+fn a_loss_is_spooled_before_the_source_of_another_lane_lets_go_of_it() {
+    let mut bench = Bench::new();
+    let network = Arc::new(Committed::new(Position { epoch: RING, offset: 0 }));
+    bench.sealer().release(Lane::Network, Arc::clone(&network));
+    let loss = samples().into_iter().find(|it| matches!(it.body, Body::Loss(_))).expect("one");
+    let position = Position { epoch: RING, offset: 5 };
+    bench.sealer().push(&loss, Some((Lane::Network, position)));
+    assert_eq!(network.position(), position);
+    bench.kill();
+    let leased = bench.sealer().spool().lease(Lane::Critical, 9, usize::MAX).expect("reads");
+    let bodies: Vec<_> = leased.iter().flat_map(|it| it.open().expect("ours").events).collect();
+    assert_eq!(bodies.len(), 1, "the loss went with the agent");
+}
+
+#[test]
 fn f_6_an_event_that_fills_a_batch_is_not_called_spooled_when_the_disk_refuses_it() {
     let mut bench = Bench::new();
     bench.sense(limit::BATCH_EVENTS_MAX as u64 - 1);
