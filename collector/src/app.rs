@@ -11,9 +11,10 @@ mod desk;
 mod error;
 mod filing;
 mod serve;
+mod threads;
 mod upkeep;
 
-use std::{sync::Arc, thread::JoinHandle};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use cordon_shared::{
@@ -30,6 +31,7 @@ use self::{
     address::{announce, reachable},
     answer::Answer,
     error::system,
+    threads::Threads,
 };
 use crate::{
     config::Config,
@@ -158,14 +160,18 @@ impl App {
     /// Serves until `stop`, then stops along the road.
     ///
     /// # Errors
-    /// [`StartError::System`] when a thread could not be started.
+    /// [`StartError::System`] when a thread could not be started, [`StartError::Gone`] when one has
+    /// ended before its time.
     pub async fn run(self, stop: CancellationToken) -> Result<(), StartError> {
         let registry = Arc::new(Registry::default());
         let (seen, commands_seen) = Seen::channel();
         let tasks = TaskTracker::new();
         let background = CancellationToken::new();
+        let mut threads = Threads::default();
         let journal = self.journal.start().map_err(system("start the journal's thread"))?;
+        threads.add("journal", journal);
         let filer = self.filer.start().map_err(system("start the filer's thread"))?;
+        threads.add("filer", filer);
         let ground = Arc::new(Ground {
             ingest: self.ingest,
             store: self.store.clone(),
@@ -202,12 +208,12 @@ impl App {
         let watched = (registry.clone(), commands_seen);
         let stops = (&stop, &background);
         let watch = self.answer.start(self.feed, watched, &tasks, stops);
-        let watch = watch.map_err(system("start the watch's thread"))?;
+        threads.add("watch", watch.map_err(system("start the watch's thread"))?);
         let seen = (self.store.clone(), Arc::clone(&registry));
         tasks.spawn(self.desk.run(seen, (board, in_force), book, stop.clone()));
         info!(addresses = ?self.addresses, "the collector serves");
 
-        stop.cancelled().await;
+        let gone = threads.watch(&stop).await;
         info!("the collector stops: sessions, journal, readers, store");
         if let Err(error) = sessions.await {
             error!("the sessions ended badly: {error}");
@@ -216,19 +222,9 @@ impl App {
         drop(revoked);
         tasks.close();
         tasks.wait().await;
-        join(journal).await;
-        join(filer).await;
-        join(watch).await;
+        threads.join().await;
         drop(self.fanout);
         self.store.close().await;
-        Ok(())
-    }
-}
-
-/// Waits for a thread without holding up the runtime.
-async fn join(thread: JoinHandle<()>) {
-    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-    if !matches!(joined, Ok(Ok(()))) {
-        error!("a thread ended badly");
+        gone.map_or(Ok(()), |thread| Err(StartError::Gone { thread }))
     }
 }

@@ -1,4 +1,4 @@
-//! Why a collector did not start.
+//! Why a collector did not start, or does not go on.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::{
     store::StoreError,
 };
 
-/// The collector did not start.
+/// The collector did not start, or does not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A key lies where it must not.
@@ -39,6 +39,12 @@ pub enum StartError {
     /// The lake.
     #[error(transparent)]
     Lake(#[from] LakeError),
+    /// A stage is gone: the collector has stopped, and is to be started again.
+    #[error("the thread `{thread}` has ended before its time: see the log")]
+    Gone {
+        /// Which.
+        thread: &'static str,
+    },
     /// The system.
     #[error("failed to {doing}")]
     System {
@@ -60,6 +66,7 @@ impl Classify for StartError {
             Self::Store(error) => error.kind(),
             Self::Journal(error) => error.kind(),
             Self::Lake(error) => error.kind(),
+            Self::Gone { .. } => Kind::Internal,
             Self::System { .. } => Kind::Unavailable,
         }
     }

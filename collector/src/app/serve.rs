@@ -1,5 +1,7 @@
 //! `serve`: the application, from its start to a polite request to stop.
 
+use std::pin::pin;
+
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +25,11 @@ pub async fn serve(config: &Config, say: impl FnOnce(&str)) -> anyhow::Result<()
         asked.cancel();
     };
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
-    let (served, ()) = tokio::join!(app.run(stop), waiting);
+    let mut running = pin!(app.run(stop));
+    // It may end before anybody asked: then nobody is waited for.
+    let served = tokio::select! {
+        served = &mut running => served,
+        () = waiting => running.await,
+    };
     served.context("serve")
 }

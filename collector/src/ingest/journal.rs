@@ -171,6 +171,8 @@ impl Journal {
     }
 
     fn run(mut self) {
+        // However it ends, a panic included: who reads the journal must not wait for more.
+        let _closing = Closing(Arc::clone(&self.fanout));
         let mut tries_left = STOP_TRIES;
         loop {
             if *self.pressure.borrow() == Pressure::Stalled {
@@ -191,7 +193,6 @@ impl Journal {
                 break;
             }
         }
-        self.fanout.close();
     }
 
     /// One group: gather, append, sync, acknowledge.
@@ -354,6 +355,15 @@ impl Journal {
             self.pending.found(at, index);
         }
         Ok(())
+    }
+}
+
+/// Tells the readers, when it is dropped, that nothing more will come.
+struct Closing(Arc<Fanout>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

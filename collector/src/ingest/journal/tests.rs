@@ -332,3 +332,27 @@ fn f_7_a_journal_whose_disk_refuses_ends_all_the_same_when_the_collector_stops()
     thread::Builder::new().spawn(wait).unwrap();
     ended.recv_timeout(Duration::from_secs(30)).expect("it ends");
 }
+
+/// A clock with a defect.
+#[derive(Debug)]
+struct Broken;
+
+impl Clock for Broken {
+    fn now(&self) -> Timestamp {
+        panic!("a defect")
+    }
+
+    fn boottime(&self) -> cordon_shared::time::Boottime {
+        panic!("a defect")
+    }
+}
+
+#[test]
+fn a_journal_that_panics_leaves_nobody_waiting_for_it() {
+    let mut bench = Bench::new();
+    bench.submit(agent(0), &sealed(1, 7, 1, 10));
+    bench.journal.clock = Arc::new(Broken);
+    let feed = bench.fanout.feed("lake", Sight::Durable, 0);
+    assert!(bench.journal.start().unwrap().join().is_err());
+    assert!(feed.is_closed());
+}
