@@ -113,7 +113,7 @@ pub async fn run(
     authority.identity(&pki, &config.names, now, entropy)?;
     let automation = authority::create_automation(&pki, entropy)?;
     write(&layout.draft(), &draft(&config.roots, &automation, now), durable::MODE_PUBLIC)?;
-    let store = Store::open(&layout.state()).await?;
+    let store = Store::create(&layout.state()).await?;
     let token = create_admin(&store, clock, entropy).await;
     store.close().await;
     write(&layout.admin_token(), &token?, durable::MODE_SECRET)?;

@@ -22,13 +22,17 @@ mod position;
 mod revoked;
 mod token;
 
-use std::{path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use cordon_shared::{
     error::{Classify, Kind},
     time::Timestamp,
 };
-use sqlx::{Any, AnyPool, Transaction, any::AnyPoolOptions};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Transaction, any::AnyPoolOptions};
 
 pub use self::{
     agent::{AgentRow, Facts, Greeting, HostRow, NewAgent, NewCertificate, SensorRow, Standing},
@@ -111,6 +115,15 @@ pub enum StoreError {
         /// Its column.
         column: String,
     },
+    /// There is no state where a collector's is.
+    #[error(
+        "the state database `{path}` is gone or empty: put it back from a backup; \
+         a new collector is made by `cordon-collector init` in an empty folder"
+    )]
+    Lost {
+        /// Its file.
+        path: PathBuf,
+    },
     /// The file was written by a newer release; this one must not touch it.
     #[error("the state database was written by a newer release (migration {version})")]
     Newer {
@@ -133,7 +146,7 @@ impl Classify for StoreError {
         match self {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Conflict { .. } => Kind::Conflict,
-            Self::Corrupt { .. } => Kind::Corrupt,
+            Self::Corrupt { .. } | Self::Lost { .. } => Kind::Corrupt,
             Self::Newer { .. } => Kind::Internal,
             Self::Database { .. } => Kind::Unavailable,
         }
@@ -158,17 +171,42 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens, or makes, the database in this file and brings it to this release's schema.
+    /// Makes the database of a new collector in this file.
     ///
     /// # Errors
-    /// [`StoreError::Newer`] when a newer release wrote it; [`StoreError::Database`] otherwise.
+    /// As [`Store::open`].
+    pub async fn create(path: &Path) -> Result<Self, StoreError> {
+        Self::connect(&url_of(path, "rwc")).await
+    }
+
+    /// Opens the database in this file and brings it to this release's schema. A file that is gone
+    /// or empty is refused: a fresh one would forget hosts, cases and the audit log unseen (F-12).
+    ///
+    /// # Errors
+    /// [`StoreError::Lost`] when there is no state; [`StoreError::Newer`] when a newer release wrote
+    /// it; [`StoreError::Database`] otherwise.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let bytes = match tokio::fs::metadata(path).await {
+            Ok(found) => found.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(failed("open the state database")(error.into())),
+        };
+        if bytes == 0 {
+            return Err(StoreError::Lost { path: path.to_owned() });
+        }
+        Self::connect(&url_of(path, "rw")).await
+    }
+
+    async fn connect(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let url = url_of(path);
         let connect = failed("open the state database");
-        let writer = options(1).connect(&url).await.map_err(&connect)?;
+        // A pool tries until its time is up and then forgets why: ask the file once, directly.
+        let mut probe = AnyConnection::connect(url).await.map_err(&connect)?;
+        sqlx::raw_sql("pragma schema_version").execute(&mut probe).await.map_err(&connect)?;
+        probe.close().await.map_err(&connect)?;
+        let writer = options(1).connect(url).await.map_err(&connect)?;
         migrate::run(&writer).await?;
-        let readers = options(READERS).connect(&url).await.map_err(&connect)?;
+        let readers = options(READERS).connect(url).await.map_err(&connect)?;
         Ok(Self { writer, readers })
     }
 
@@ -214,7 +252,7 @@ fn options(connections: u32) -> AnyPoolOptions {
 }
 
 /// The path as a URL: every byte that could mean something in one is escaped.
-fn url_of(path: &Path) -> String {
+fn url_of(path: &Path, mode: &str) -> String {
     use std::{fmt::Write as _, os::unix::ffi::OsStrExt};
 
     let mut url = "sqlite://".to_owned();
@@ -225,8 +263,7 @@ fn url_of(path: &Path) -> String {
             write!(url, "%{byte:02X}").expect("a string takes all that is written to it");
         }
     }
-    url.push_str("?mode=rwc");
-    url
+    url + "?mode=" + mode
 }
 
 #[cfg(test)]

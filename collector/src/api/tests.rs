@@ -42,7 +42,7 @@ impl Bed {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let api = Api {
-            store: Store::open(&dir.path().join("state")).await.unwrap(),
+            store: Store::create(&dir.path().join("state")).await.unwrap(),
             lake: lake(&dir.path().join("lake")),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),

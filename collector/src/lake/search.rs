@@ -20,6 +20,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     ops::ControlFlow,
+    path::Path,
     time::Duration,
 };
 
@@ -27,7 +28,7 @@ use cordon_shared::{
     id::EventId,
     time::{Boottime, Timestamp},
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 pub use self::needle::Filter;
 use self::{
@@ -216,7 +217,8 @@ impl Lake {
     }
 
     /// Runs a search on what counts now, and again when a file was replaced meanwhile. A file that
-    /// the catalog names and that is gone is left out: then the second value is false.
+    /// the catalog names and that is gone or damaged is left out: then the second value is false
+    /// (F-9).
     pub(super) fn with_state<T>(
         &self,
         run: impl Fn(&State, &BTreeSet<String>) -> Result<T, LakeError>,
@@ -231,6 +233,14 @@ impl Lake {
                         warn!(path, "a file of the lake is gone: searches are partial");
                         gone.insert(path);
                     }
+                }
+                Err(LakeError::Damaged { path, source }) => {
+                    let below = path.strip_prefix(&self.0.dir).ok().and_then(Path::to_str);
+                    let Some(below) = below.filter(|it| state.files.contains_key(*it)) else {
+                        return Err(LakeError::Damaged { path, source });
+                    };
+                    error!(path = below, %source, "a file of the lake is damaged: searches are partial");
+                    gone.insert(below.to_owned());
                 }
                 done => return Ok((done?, gone.is_empty())),
             }

@@ -27,7 +27,7 @@ pub(crate) struct Bed {
 impl Bed {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("state ? %.sqlite")).await.unwrap();
+        let store = Store::create(&dir.path().join("state ? %.sqlite")).await.unwrap();
         let realtime = Timestamp::from_ns(1_764_000_000_000_000_000);
         let clock = FakeClock::at(ClockSample { realtime, ..ClockSample::default() }).into();
         Self { store, dir, clock, entropy: SeededEntropy::new(1) }
@@ -233,6 +233,23 @@ async fn a_store_of_a_newer_release_is_left_alone() {
     let again = Store::open(&bed.dir.path().join("state ? %.sqlite")).await;
     expect!["the state database was written by a newer release (migration 9999)"]
         .assert_eq(&again.err().unwrap().to_string());
+}
+
+#[tokio::test]
+async fn a_state_that_is_gone_empty_or_no_database_is_refused_and_not_made_anew() {
+    let bed = Bed::new().await;
+    bed.store.close().await;
+    let path = bed.dir.path().join("lost.sqlite");
+    assert!(matches!(Store::open(&path).await, Err(StoreError::Lost { .. })));
+    assert!(!path.exists());
+    std::fs::write(&path, b"").unwrap();
+    assert!(matches!(Store::open(&path).await, Err(StoreError::Lost { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), b"");
+    std::fs::write(&path, [0x5a; 8_192]).unwrap();
+    let error =
+        std::error::Error::source(&Store::open(&path).await.unwrap_err()).map(ToString::to_string);
+    expect!["error returned from database: (code: 26) file is not a database"]
+        .assert_eq(&error.unwrap());
 }
 
 #[tokio::test]

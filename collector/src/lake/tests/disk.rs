@@ -86,6 +86,22 @@ fn a_file_that_is_gone_is_counted_and_searches_say_that_they_are_partial() {
 }
 
 #[test]
+fn a_file_that_is_damaged_makes_searches_partial_and_the_others_are_served_f9() {
+    for keep in [0, 40] {
+        let disk = SimDisk::default();
+        let lake = open(&disk).unwrap();
+        lake.file(&arrivals(4, 0..1, 4), 1).unwrap();
+        lake.file(&arrivals(4, 1..2, 4), 2).unwrap();
+        let hurt = Path::new("/lake").join(lake.0.seen.load().files.keys().next().unwrap());
+        drop(lake);
+        let bytes = disk.bytes_of(&hurt).unwrap();
+        disk.put(&hurt, &bytes[..keep]);
+        let found = open(&disk).unwrap().search(&everything()).unwrap();
+        assert!(found.is_partial && !found.rows.is_empty() && found.rows.len() < 8);
+    }
+}
+
+#[test]
 fn a_lake_without_its_catalog_is_refused_and_left_as_it_is() {
     let disk = SimDisk::default();
     let lake = open(&disk).unwrap();
