@@ -5,7 +5,7 @@
 
 use crate::{
     digest::Sha256,
-    id::{AgentId, DetectionId, EventId, HostId, ProcessKey, ProcessUid},
+    id::{AgentId, DetectionId, EventId, ExerciseId, HostId, ProcessKey, ProcessUid},
     time::Timestamp,
 };
 
@@ -91,6 +91,8 @@ pub struct Detection {
     pub at: Timestamp,
     /// Whom it is about, when it is about a process.
     pub subject: Option<Subject>,
+    /// The exercise that the event belongs to: nothing is ordered about it.
+    pub exercise: Option<ExerciseId>,
     /// The event in one line, for people.
     pub summary: String,
 }

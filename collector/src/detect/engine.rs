@@ -96,17 +96,18 @@ impl Engine {
         rules.filter(|it| it.matcher.holds(fields)).map(|it| &it.summary)
     }
 
+    /// What the rules find in an event of a batch.
+    #[must_use]
+    pub fn judge(&self, arrival: &Arrival, id: EventId, event: &Event) -> Vec<Detection> {
+        let Some(source) = field::source(event) else { return Vec::new() };
+        let rules = self.matches(source, event);
+        rules.map(|rule| detection(rule, arrival, id, event)).collect()
+    }
+
     /// What the rules find in a batch, in event order.
     #[must_use]
     pub fn run(&self, arrival: &Arrival) -> Vec<Detection> {
-        let mut detections = Vec::new();
-        for (id, event) in arrival.events() {
-            let Some(source) = field::source(event) else { continue };
-            for rule in self.matches(source, event) {
-                detections.push(detection(rule, arrival, id, event));
-            }
-        }
-        detections
+        arrival.events().flat_map(|(id, event)| self.judge(arrival, id, event)).collect()
     }
 }
 
@@ -129,6 +130,7 @@ fn detection(rule: &RuleSummary, arrival: &Arrival, id: EventId, event: &Event) 
         host: arrival.host.id,
         at: arrival.corrected(event.boottime),
         subject,
+        exercise: event.exercise,
         summary: summary(event),
     }
 }

@@ -14,7 +14,7 @@ use cordon_shared::{
     },
     crypto::signing::PublicKey,
     detection::Detection,
-    id::IncidentId,
+    id::{ExerciseId, IncidentId},
     keyring::{Keyring, key::Role},
     limit,
     time::Timestamp,
@@ -72,6 +72,9 @@ pub enum Why {
     /// The agent is out.
     #[error("the agent is revoked")]
     Revoked,
+    /// It was staged: what an exercise makes is found and told, and nothing is done against it.
+    #[error("the event belongs to exercise `{0}`")]
+    Exercise(ExerciseId),
     /// It is not about a process.
     #[error("the detection names no process")]
     NoProcess,
@@ -102,6 +105,9 @@ pub fn decide(
     incident: IncidentId,
     ground: &Ground<'_>,
 ) -> Result<Order, Why> {
+    if let Some(exercise) = detection.exercise {
+        return Err(Why::Exercise(exercise));
+    }
     let rule = &detection.rule;
     let keyring = ground.keyring.ok_or(Why::NoKeyring)?;
     if !keyring.is_armed(&rule.id, rule.sha256) {

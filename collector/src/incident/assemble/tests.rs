@@ -48,6 +48,7 @@ fn detection(seconds: i64, line: &[u32]) -> Detection {
         host: HostId::from_slice(&[1; 16]).unwrap(),
         at: at(seconds),
         subject,
+        exercise: None,
         summary: String::new(),
     }
 }

@@ -4,7 +4,7 @@ use cordon_shared::{
     command::action::{Action, ProcessTarget},
     detection::{Detection, RuleSummary, Severity, Subject},
     digest::Sha256,
-    id::{BootId, HostId, IncidentId},
+    id::{BootId, ExerciseId, HostId, IncidentId},
     keyring::{Keyring, author},
     test_support::order,
 };
@@ -40,6 +40,7 @@ fn detection(age_s: u64) -> Detection {
             uid: order::PROCESS.uid(event.agent, BootId([7; 16])),
             ancestry: Vec::new(),
         }),
+        exercise: None,
         summary: "/usr/bin/dash: sh -i (pid 4711)".to_owned(),
     }
 }
@@ -115,6 +116,10 @@ fn the_table_of_decisions() {
             ("revoked", say(&armed, &on(|it| it.is_revoked = true), &detection(0))),
             ("about no process", say(&armed, &host(), &but(|it| it.subject = None))),
             (
+                "part of an exercise",
+                say(&armed, &host(), &but(|it| it.exercise = ExerciseId::from_slice(&[0xe0; 16]))),
+            ),
+            (
                 "on the critical tier",
                 say(&armed, &on(|it| it.tier = "critical".to_owned()), &detection(0)),
             ),
@@ -133,6 +138,7 @@ fn the_table_of_decisions() {
             automation is not in the keyring: the keyring in force does not hold automation's key
             revoked: the agent is revoked
             about no process: the detection names no process
+            part of an exercise: the event belongs to exercise `e0e0e0e0-e0e0-e0e0-e0e0-e0e0e0e0e0e0`
             on the critical tier: automation may kill nothing on hosts of tier `critical`
             one below the total: kill for 60 s
             at the total: automation has used up its 2 kills and suspensions of this hour"#]],

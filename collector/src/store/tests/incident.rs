@@ -45,6 +45,7 @@ fn detection(bed: &Bed, agent: &AgentRow, seq: u64, pid: u32) -> Detection {
             uid: uid(pid),
             ancestry: vec![uid(1)],
         }),
+        exercise: None,
         summary: format!("pid {pid}"),
     }
 }
