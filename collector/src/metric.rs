@@ -63,6 +63,8 @@ pub enum Count {
     LakeMissing,
     /// Events that the rules were run over.
     WatchedEvents,
+    /// Events that the rules broke on: no rule judged them.
+    RulePanics,
     /// Detections that were new.
     Detections,
     /// Incidents that were opened.
@@ -107,6 +109,7 @@ impl Count {
             Self::LakeCompactions => "cordon_lake_compactions_total",
             Self::LakeMissing => "cordon_lake_missing_files_total",
             Self::WatchedEvents => "cordon_watch_events_total",
+            Self::RulePanics => "cordon_watch_rule_panics_total",
             Self::Detections => "cordon_watch_detections_total",
             Self::Incidents => "cordon_watch_incidents_total",
             Self::CommandsIssued => "cordon_response_commands_issued_total",

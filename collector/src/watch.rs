@@ -11,6 +11,9 @@
 //! at other places: a detection's name is made of rule and event, so what is derived again is known
 //! and changes nothing, and the command that it called for was kept in the same transaction as the
 //! detection. Only then is the journal released.
+//!
+//! **How it ends.** A stopping collector does not wait for what lies behind: the page in work is done,
+//! or after a second not done at all, and the next start goes on from the position.
 
 mod judge;
 mod news;
@@ -32,7 +35,7 @@ use cordon_shared::{
 };
 use tokio::{runtime::Handle, sync::Notify};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use self::{judge::Docket, page::Found, rules::Rules};
 use crate::{
@@ -60,9 +63,9 @@ const RETRY_FIRST: Duration = Duration::from_millis(200);
 /// The longest.
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
-/// Tries that a stopping collector still gives a store that fails: what is then not done is done by
-/// the next start.
-const STOP_TRIES: u32 = 3;
+/// How long a stopping collector still works on the page that it is in (chosen: a page takes a tenth
+/// of it). What is then not done is not done at all, and is done by the next start.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// What the thread works with.
 #[derive(Debug)]
@@ -109,7 +112,8 @@ impl Watch {
         Self { parts, runtime, stop, position, kept: position, kept_at }
     }
 
-    /// Runs on a thread of its own until the journal has ended and all of it was read.
+    /// Runs on a thread of its own until the collector stops, or the journal has ended and all of it
+    /// was read.
     ///
     /// # Errors
     /// What the system says when it has no thread.
@@ -119,7 +123,7 @@ impl Watch {
 
     fn run(&mut self, feed: &mut Feed) {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
-        while !feed.is_done(self.position) || self.position.min(feed.durable()) > self.kept {
+        while !self.stop.is_cancelled() && !self.has_all(feed) {
             let done = match feed.next(self.position, PAGE_BATCHES_MAX, PAGE_WAIT) {
                 Ok(page) => self.work(feed, &page),
                 Err(error) => {
@@ -129,28 +133,66 @@ impl Watch {
             };
             match done {
                 Ok(()) => backoff.reset(),
-                Err(Undone) if self.stop.is_cancelled() && backoff.failures() >= STOP_TRIES => {
-                    error!("the watch ends before it has read all; the next start reads on");
-                    return;
-                }
-                // Nobody unparks the thread: this is a pause.
-                Err(Undone) => thread::park_timeout(backoff.next_delay(&*self.parts.entropy)),
+                Err(Undone) => self.pause(backoff.next_delay(&*self.parts.entropy)),
             }
+        }
+        self.leave(feed);
+    }
+
+    /// Whether the journal has ended, and all of it was read and is kept.
+    fn has_all(&self, feed: &Feed) -> bool {
+        feed.is_done(self.position) && self.position.min(feed.durable()) <= self.kept
+    }
+
+    /// Waits, unless the collector stops.
+    fn pause(&self, delay: Duration) {
+        let stopped = async { tokio::time::timeout(delay, self.stop.cancelled()).await };
+        // Both outcomes end the pause.
+        drop(self.runtime.block_on(stopped));
+    }
+
+    /// Keeps how far it came: the next start reads on there, and nothing behind it was released.
+    fn leave(&mut self, feed: &Feed) {
+        let safe = self.position.min(feed.durable());
+        if safe <= self.kept {
+            return;
+        }
+        let keeping = self.parts.store.keep_position(CONSUMER, safe);
+        match self.runtime.block_on(async { tokio::time::timeout(STOP_GRACE, keeping).await }) {
+            Ok(Ok(())) => self.keep(safe),
+            Ok(Err(error)) => warn!("the next start reads some of the journal again: {error}"),
+            Err(_late) => warn!("the next start reads some of the journal again: no time"),
         }
     }
 
     /// One page: all of it is done, or it comes again.
     fn work(&mut self, feed: &Feed, page: &Page) -> Result<(), Undone> {
         let engine = self.parts.rules.engine();
-        let found = page::read(&page.arrivals, &engine, &*self.parts.clock);
+        let judge = |arrival: &_, id, event: &_| engine.judge(arrival, id, event);
+        let found = page::read(&page.arrivals, judge, &*self.parts.clock);
         // Below it every batch is on disk, and its detections are in the store after this page.
         let safe = page.next.min(feed.durable());
         let is_last = feed.is_done(page.next);
-        let runtime = self.runtime.clone();
-        if let Err(error) = runtime.block_on(self.handle(&found, safe, is_last)) {
-            Count::StoreFailures.add(1);
-            warn!("failed to keep what was found, which is tried again: {error}");
-            return Err(Undone);
+        let (runtime, stop) = (self.runtime.clone(), self.stop.clone());
+        let handled = runtime.block_on(async {
+            // What is dropped in the middle is a transaction that does not come to be.
+            tokio::select! {
+                biased;
+                handled = self.handle(&found, safe, is_last) => Some(handled),
+                () = grace(&stop) => None,
+            }
+        });
+        match handled {
+            Some(Ok(())) => (),
+            Some(Err(error)) => {
+                Count::StoreFailures.add(1);
+                warn!("failed to keep what was found, which is tried again: {error}");
+                return Err(Undone);
+            }
+            None => {
+                info!("a page is left to the next start");
+                return Err(Undone);
+            }
         }
         Count::WatchedEvents.add(found.events);
         if self.parts.board.is_read() {
@@ -221,6 +263,12 @@ impl Watch {
         issued.iter().for_each(|it| news::command(&self.parts.board, it));
         Ok(())
     }
+}
+
+/// Ends [`STOP_GRACE`] after the collector was told to stop.
+async fn grace(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(STOP_GRACE).await;
 }
 
 #[cfg(test)]

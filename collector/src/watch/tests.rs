@@ -5,7 +5,7 @@ use cordon_shared::{
     batch::{Builder, Source},
     detection::RuleSummary,
     event::Body,
-    id::{AgentId, Epoch, EventSeq, IncidentId, Lane, ProcessKey},
+    id::{AgentId, Epoch, EventId, EventSeq, IncidentId, Lane, ProcessKey},
     incident::{Phase, PhaseState},
     keyring::{ArmedRule, author},
     test_support::{order, origin, samples},
@@ -54,6 +54,7 @@ impl Desk {
     /// The batch in which process `pid` is launched as event `seq`, at the bed's present.
     async fn arrival(&self, seq: u64, pid: u32) -> Arc<Arrival> {
         let mut event = samples().remove(0);
+        event.exercise = None;
         if let Body::ProcessLaunch(launch) = &mut event.body {
             let mut process = (*launch.process).clone();
             process.key = ProcessKey { pid, start_ticks: 1 };
@@ -79,7 +80,9 @@ impl Desk {
 
     /// What the watch does with a page of these, up to and with the store.
     async fn take(&mut self, arrivals: &[Arc<Arrival>], safe: u64) {
-        let found = page::read(arrivals, &self.watch.parts.rules.engine(), &*self.bed.clock);
+        let engine = self.watch.parts.rules.engine();
+        let judge = |arrival: &_, id, event: &_| engine.judge(arrival, id, event);
+        let found = page::read(arrivals, judge, &*self.bed.clock);
         self.watch.handle(&found, safe, false).await.unwrap();
     }
 
@@ -199,4 +202,18 @@ async fn a_detection_of_an_agent_that_the_store_has_forgotten_stops_nothing() {
     let page = [Arc::new(forgotten), desk.arrival(2, 101).await];
     desk.take(&page, 2).await;
     assert_eq!(desk.commands().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_the_rules_break_on_is_passed_over_and_the_others_are_judged() {
+    let desk = Desk::new(true).await;
+    let page = [desk.arrival(1, 100).await, desk.arrival(2, 101).await];
+    let engine = desk.watch.parts.rules.engine();
+    let judge = |arrival: &Arrival, id: EventId, event: &_| {
+        assert_ne!(id.seq.as_u64(), 1, "a rule breaks");
+        engine.judge(arrival, id, event)
+    };
+    let found = page::read(&page, judge, &*desk.bed.clock);
+    assert_eq!((found.events, found.detections.len()), (2, 1));
+    assert_eq!(found.detections[0].event.seq.as_u64(), 2);
 }

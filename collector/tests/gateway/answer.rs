@@ -214,3 +214,49 @@ async fn a_rule_that_nobody_armed_moves_nothing_and_the_timeline_says_so() {
     assert!(commands(&collector).await.is_empty());
     collector.stop().await;
 }
+
+/// A batch of as many shells, each another process.
+fn shells(first: u64, count: u64) -> Sealed {
+    let clock = SystemClock.sample();
+    let (epoch, seq) = (Epoch::from_u64(7).unwrap(), EventSeq::from_u64(first).unwrap());
+    let mut builder = Builder::new(Lane::Critical, epoch, seq, Origin { boot: BOOT, clock });
+    let (boottime, realtime) = (clock.boottime, clock.realtime);
+    for pid in first..first + count {
+        let body = shell(u32::try_from(pid).unwrap());
+        builder.push(&Event { boottime, realtime, exercise: None, body }, Source::default());
+    }
+    builder.seal().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_a_backlog_and_the_next_start_reads_on() {
+    const BATCHES: u64 = 12;
+    const EVENTS: u64 = BATCHES * 100;
+    let (mut collector, agent) = enrolled().await;
+    sign_keyring(&collector, false).await;
+    let (mut link, _) = agent.session(collector.sessions(), BOOT).await;
+    for first in (1..=EVENTS).step_by(100) {
+        link.send(shells(first, 100).bytes().clone()).await;
+    }
+    link.acked(7, EVENTS).await;
+    let behind = collector.store.position("detect").await.unwrap();
+    let began = SystemClock.boottime();
+    collector.stop().await;
+    let took = SystemClock.boottime().since(began);
+    let left = collector.store.position("detect").await.unwrap();
+    println!("stopped in {took:?} at {behind}, then {left} of {BATCHES}");
+    assert!(took < Duration::from_secs(5), "the stop took {took:?}");
+    collector.restart().await;
+    let all = async || (collector.store.position("detect").await.unwrap() >= BATCHES).then_some(());
+    until("the end of the journal", all).await;
+    let (mut found, mut page) = (0, Page::default());
+    loop {
+        let rows = collector.store.detections(None, &page).await.unwrap();
+        let Some(last) = rows.last() else { break };
+        page.before = Some(last.cursor());
+        assert!(rows.iter().all(|it| it.count == 1));
+        found += u64::try_from(rows.len()).unwrap();
+    }
+    assert_eq!(found, EVENTS);
+    collector.stop().await;
+}
