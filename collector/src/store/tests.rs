@@ -5,6 +5,7 @@ use std::time::Duration;
 use cordon_shared::{
     crypto::signing::SigningKey,
     digest::Sha256,
+    durable,
     entropy::SeededEntropy,
     id::{AgentId, BootId, HostId, TokenId},
     time::{ClockSample, FakeClock, Timestamp},
@@ -241,11 +242,11 @@ async fn a_state_that_is_gone_empty_or_no_database_is_refused_and_not_made_anew(
     bed.store.close().await;
     let path = bed.dir.path().join("lost.sqlite");
     assert!(matches!(Store::open(&path).await, Err(StoreError::Lost { .. })));
-    assert!(!path.exists());
-    std::fs::write(&path, b"").unwrap();
+    assert!(!path.try_exists().unwrap());
+    durable::write(&path, b"", durable::MODE_SECRET).unwrap();
     assert!(matches!(Store::open(&path).await, Err(StoreError::Lost { .. })));
     assert_eq!(std::fs::read(&path).unwrap(), b"");
-    std::fs::write(&path, [0x5a; 8_192]).unwrap();
+    durable::write(&path, &[0x5a; 8_192], durable::MODE_SECRET).unwrap();
     let error =
         std::error::Error::source(&Store::open(&path).await.unwrap_err()).map(ToString::to_string);
     expect!["error returned from database: (code: 26) file is not a database"]

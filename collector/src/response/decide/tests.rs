@@ -45,6 +45,10 @@ fn detection(age_s: u64) -> Detection {
     }
 }
 
+fn stage(detection: &mut Detection) {
+    detection.exercise = ExerciseId::from_slice(&[0xe0; 16]);
+}
+
 fn host() -> Host {
     let target = order::target();
     Host { name: target.host_name, tier: target.host_tier, is_revoked: false, deeds: 0 }
@@ -115,10 +119,7 @@ fn the_table_of_decisions() {
             ("automation is not in the keyring", say(&without, &host(), &detection(0))),
             ("revoked", say(&armed, &on(|it| it.is_revoked = true), &detection(0))),
             ("about no process", say(&armed, &host(), &but(|it| it.subject = None))),
-            (
-                "part of an exercise",
-                say(&armed, &host(), &but(|it| it.exercise = ExerciseId::from_slice(&[0xe0; 16]))),
-            ),
+            ("part of an exercise", say(&armed, &host(), &but(stage))),
             (
                 "on the critical tier",
                 say(&armed, &on(|it| it.tier = "critical".to_owned()), &detection(0)),
