@@ -1,6 +1,6 @@
 //! OCSF columns as Arrow columns, and how each of them lies in a Parquet file.
 //!
-//! In: a class, whose fields are data in [`column`]. Out: its Arrow schema, and the choice of
+//! In: a class, whose fields are data in [`mod@column`]. Out: its Arrow schema, and the choice of
 //! encodings and Bloom filters by column name; a test sees that every name is a column of some
 //! class. It never names a field in a type of its own, so that a new field of the mapping is a new
 //! column without a line here.
