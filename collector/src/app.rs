@@ -53,7 +53,6 @@ use crate::{
     lake::filer::Filer,
     layout::Layout,
     listen::{Listener, Rule},
-    notice::InForce,
     pki::{authority::Authority, issue::Issuing, revoke::Revocations},
     store::Store,
 };
@@ -193,7 +192,7 @@ impl App {
         let cut = move |agent| cutting.cut(agent);
         let revoked =
             tasks.spawn(self.revocations.follow(self.store.clone(), cut, background.clone()));
-        let in_force = InForce::default();
+        let in_force = self.answer.in_force();
         let followed =
             keyring::follow(self.store.clone(), self.keyring, in_force.clone(), background.clone());
         tasks.spawn(followed);

@@ -61,6 +61,12 @@ pub struct InForce {
 }
 
 impl InForce {
+    /// This one is handed out already.
+    #[must_use]
+    pub fn of(number: u64) -> Self {
+        Self { asked: Arc::default(), number: watch::Sender::new(number) }
+    }
+
     /// Waits until somebody has installed a keyring.
     ///
     /// # Cancel safety

@@ -42,8 +42,11 @@ pub(super) async fn live(
                     Err(RecvError::Closed) => return,
                 },
             };
-            if outbox.send(Ok(event)).await.is_err() {
-                return;
+            // A client that has stopped reading does not hold up the stop.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                sent = outbox.send(Ok(event)) => if sent.is_err() { return },
             }
         }
     };

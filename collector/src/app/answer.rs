@@ -23,7 +23,7 @@ use crate::{
     gateway::{registry::Registry, seen::CommandSeen},
     ingest::fanout::{Fanout, Feed, Sight},
     layout::Layout,
-    notice::Board,
+    notice::{Board, InForce},
     pki::authority::{self, AuthorityError},
     response::{dispatch::Dispatch, reconcile, ring::Ring, sign::Signer},
     store::Store,
@@ -39,6 +39,7 @@ pub(super) struct Answer {
     rules: Arc<Rules>,
     position: u64,
     board: Board,
+    in_force: InForce,
     clock: Arc<dyn Clock>,
 }
 
@@ -62,6 +63,7 @@ impl Answer {
             rules: Arc::new(rules),
             position: store.position(CONSUMER).await?,
             board: Board::default(),
+            in_force: InForce::default(),
             clock,
         })
     }
@@ -79,6 +81,11 @@ impl Answer {
     /// Where notices are posted.
     pub(super) fn board(&self) -> Board {
         self.board.clone()
+    }
+
+    /// Which keyring agents get.
+    pub(super) fn in_force(&self) -> InForce {
+        self.in_force.clone()
     }
 
     /// The rules as the API shows them.
@@ -99,7 +106,7 @@ impl Answer {
         (stop, background): (&CancellationToken, &CancellationToken),
     ) -> io::Result<JoinHandle<()>> {
         let wake = Arc::new(Notify::new());
-        let ring = || Ring::new(self.store.clone(), self.roots.clone());
+        let ring = || Ring::new(self.store.clone(), self.roots.clone(), self.in_force.clone());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let dispatch = Dispatch::new(
             (self.store.clone(), ring()),

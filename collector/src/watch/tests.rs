@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CONSUMER, Parts, Watch, page, rules::Rules};
 use crate::{
     detect::{SHIPPED, parse},
-    notice::Board,
+    notice::{Board, InForce},
     response::{ring::Ring, sign::Signer},
     store::{CommandRow, Page, tests::Bed},
 };
@@ -101,7 +101,7 @@ fn watch(bed: &Bed, position: u64) -> Watch {
     let parts = Parts {
         store: bed.store.clone(),
         rules: Arc::new(Rules::load(None)),
-        ring: Ring::new(bed.store.clone(), order::roots()),
+        ring: Ring::new(bed.store.clone(), order::roots(), InForce::of(u64::MAX)),
         signer: Signer::new(order::key(6)),
         board: Board::default(),
         wake: Arc::new(Notify::new()),

@@ -16,6 +16,7 @@ use crate::{
         registry::{Connected, Entry, Order as Handed, Registry},
         seen::CommandSeen,
     },
+    notice::InForce,
     response::{
         ring::Ring,
         sign::{Order, Signed, Signer},
@@ -29,7 +30,7 @@ async fn ring(bed: &Bed) -> Ring {
     let bundle = cordon_shared::keyring::author::sign(&order::draft(), &keys);
     let signed = wire::keyring::encode(&bundle);
     bed.store.install_keyring(&signed, "", &bed.by()).await.unwrap();
-    Ring::new(bed.store.clone(), order::roots())
+    Ring::new(bed.store.clone(), order::roots(), InForce::of(u64::MAX))
 }
 
 fn signed(bed: &Bed, seed: u8, agent: AgentId) -> Signed {

@@ -85,16 +85,11 @@ impl Made {
                 signal(child, Signal::KILL);
             }
         }
-        for folder in &self.cgroups {
-            remove_cgroup(folder)?;
-        }
-        for folder in &self.pins {
-            remove(folder)?;
-        }
-        for folder in self.folders.iter().filter(|_| !self.is_kept) {
-            remove(folder)?;
-        }
-        Ok(())
+        // Each is tried, whatever became of the one before; the first failure is told.
+        let folders = self.folders.iter().filter(|_| !self.is_kept);
+        let cgroups: Vec<_> = self.cgroups.iter().map(remove_cgroup).collect();
+        let removed: Vec<_> = self.pins.iter().chain(folders).map(remove).collect();
+        cgroups.into_iter().chain(removed).collect()
     }
 }
 
