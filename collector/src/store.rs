@@ -38,7 +38,7 @@ pub use self::{
     agent::{AgentRow, Facts, Greeting, HostRow, NewAgent, NewCertificate, SensorRow, Standing},
     audit::{AuditBreak, AuditRow},
     command::{AUTOMATION, Closing, CommandRow, CommandState, Due, NewCommand, Tried},
-    detection::DetectionRow,
+    detection::{DetectionRow, Repeats},
     incident::{
         Answer, EntryRow, Gathered, IncidentRow, Judge, NewEntry, NewIncident, News, OpenIncident,
     },

@@ -29,7 +29,6 @@ use std::{
 
 use cordon_shared::{
     backoff::Backoff,
-    detection::Detection,
     entropy::Entropy,
     time::{Boottime, Clock},
 };
@@ -43,7 +42,7 @@ use crate::{
     metric::{Count, Level, Time},
     notice::Board,
     response::{reconcile, ring::Ring, sign::Signer},
-    store::{AUTOMATION, By, News, Store, StoreError},
+    store::{AUTOMATION, By, News, Repeats, Store, StoreError},
 };
 
 /// The consumer's name in the journal and the store.
@@ -214,8 +213,8 @@ impl Watch {
             }
         }
         let is_due = self.parts.clock.boottime().since(self.kept_at) >= KEEP_EVERY;
-        if !found.detections.is_empty() {
-            self.gather(&found.detections, safe).await?;
+        if !found.repeats.is_empty() {
+            self.gather(&found.repeats, safe).await?;
         } else if safe > self.kept && (is_due || is_last) {
             self.parts.store.keep_position(CONSUMER, safe).await?;
             self.keep(safe);
@@ -230,14 +229,14 @@ impl Watch {
     }
 
     /// Detections, incidents, commands and position: one transaction.
-    async fn gather(&mut self, detections: &[Detection], safe: u64) -> Result<(), StoreError> {
+    async fn gather(&mut self, found: &[Repeats], safe: u64) -> Result<(), StoreError> {
         let parts = &mut self.parts;
         let now = parts.clock.now();
         let mut docket = Docket::open(parts, now).await?;
-        let detections = docket.admit(detections).await?;
+        let found = docket.admit(found).await?;
         let by = By { principal: AUTOMATION.to_owned(), at: now };
         let store = docket.store().clone();
-        let gathered = store.gather(&detections, (CONSUMER, safe), &by, &mut docket).await?;
+        let gathered = store.gather(&found, (CONSUMER, safe), &by, &mut docket).await?;
         let issued = docket.close();
         self.keep(safe);
         if !issued.is_empty() {
@@ -245,7 +244,7 @@ impl Watch {
             Count::CommandsIssued.add(u64::try_from(issued.len()).unwrap_or(u64::MAX));
         }
         let done = self.parts.clock.now();
-        for (detection, gathered) in detections.iter().zip(&gathered) {
+        for (detection, gathered) in found.iter().map(|it| &it.first).zip(&gathered) {
             match gathered.news {
                 News::Nothing => continue,
                 News::Repeated => (),

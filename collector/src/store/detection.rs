@@ -3,14 +3,18 @@
 //! A pair of rule and event counts once: derived again after a crash it changes nothing. Another
 //! event of the same rule about the same process raises the count of the detection that is there.
 
+mod keep;
+
 use cordon_shared::{
-    detection::{Detection, RuleSummary, Severity},
+    detection::{RuleSummary, Severity},
     digest::Sha256,
     id::{AgentId, DetectionId, EventId, HostId, IncidentId, ProcessUid},
     time::Timestamp,
 };
 use sqlx::any::AnyRow;
 
+pub use self::keep::Repeats;
+pub(super) use self::keep::{Counted, Sight, insert, look};
 use super::{Page, Store, StoreError, Tx, column, failed};
 
 /// A detection as it is kept.
@@ -40,17 +44,6 @@ pub struct DetectionRow {
     pub created: Timestamp,
 }
 
-/// What keeping a detection changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kept {
-    /// That detection had counted this rule and event already: nothing changed.
-    Known(DetectionId),
-    /// It is one more event of that detection.
-    Repeated(DetectionId),
-    /// It is new.
-    New,
-}
-
 impl DetectionRow {
     fn read(row: &AnyRow) -> Result<Self, StoreError> {
         let rule = RuleSummary {
@@ -76,85 +69,6 @@ impl DetectionRow {
     }
 }
 
-/// Keeps a detection in the caller's transaction.
-pub(super) async fn keep(
-    tx: &mut Tx,
-    detection: &Detection,
-    now: Timestamp,
-) -> Result<Kept, StoreError> {
-    let known = sqlx::query(
-        "select detection_id from detection_event where rule_id = $1 and event_id = $2",
-    )
-    .bind(detection.rule.id.as_str())
-    .bind(detection.event.to_string())
-    .fetch_optional(&mut **tx)
-    .await
-    .map_err(failed("look for a detection"))?;
-    if let Some(row) = known {
-        return column::parsed(&row, "detection_id", DetectionId::parse).map(Kept::Known);
-    }
-    let earlier = repeated(tx, detection).await?;
-    let id = earlier.unwrap_or(detection.id);
-    if earlier.is_none() {
-        insert(tx, detection, now).await?;
-    }
-    sqlx::query(
-        "insert into detection_event (rule_id, event_id, detection_id) values ($1, $2, $3)",
-    )
-    .bind(detection.rule.id.as_str())
-    .bind(detection.event.to_string())
-    .bind(id.to_string())
-    .execute(&mut **tx)
-    .await
-    .map_err(failed("count a detection"))?;
-    Ok(earlier.map_or(Kept::New, Kept::Repeated))
-}
-
-/// The detection that this one is one more event of; its count is raised.
-async fn repeated(tx: &mut Tx, detection: &Detection) -> Result<Option<DetectionId>, StoreError> {
-    let Some(subject) = &detection.subject else { return Ok(None) };
-    let row = sqlx::query(
-        "update detection set count = count + 1, \
-         last_ns = case when last_ns < $1 then $1 else last_ns end \
-         where rule_id = $2 and rule_sha256 = $3 and agent_id = $4 and process_uid = $5 \
-         returning id",
-    )
-    .bind(detection.at.as_ns())
-    .bind(detection.rule.id.as_str())
-    .bind(detection.rule.sha256.to_string())
-    .bind(detection.agent.to_string())
-    .bind(subject.uid.to_string())
-    .fetch_optional(&mut **tx)
-    .await
-    .map_err(failed("count a detection"))?;
-    row.map(|row| column::parsed(&row, "id", DetectionId::parse)).transpose()
-}
-
-async fn insert(tx: &mut Tx, detection: &Detection, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into detection (id, rule_id, rule_sha256, title, severity, techniques, agent_id, \
-         host_id, event_id, process_uid, summary, count, first_ns, last_ns, created_ns) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12, $13)",
-    )
-    .bind(detection.id.to_string())
-    .bind(detection.rule.id.as_str())
-    .bind(detection.rule.sha256.to_string())
-    .bind(detection.rule.title.as_str())
-    .bind(detection.rule.severity.as_str())
-    .bind(column::to_json(&detection.rule.techniques))
-    .bind(detection.agent.to_string())
-    .bind(detection.host.to_string())
-    .bind(detection.event.to_string())
-    .bind(detection.subject.as_ref().map(|it| it.uid.to_string()))
-    .bind(detection.summary.as_str())
-    .bind(detection.at.as_ns())
-    .bind(now.as_ns())
-    .execute(&mut **tx)
-    .await
-    .map_err(failed("keep a detection"))?;
-    Ok(())
-}
-
 /// The incident that a detection is in.
 pub(super) async fn incident_of(tx: &mut Tx, id: DetectionId) -> Result<IncidentId, StoreError> {
     let row = sqlx::query("select incident_id from detection where id = $1")
@@ -165,21 +79,6 @@ pub(super) async fn incident_of(tx: &mut Tx, id: DetectionId) -> Result<Incident
     let incident = column::parsed_maybe(&row, "incident_id", IncidentId::parse)?;
     let state = "belongs to no incident";
     incident.ok_or(StoreError::Conflict { what: "detection", id: id.to_string(), state })
-}
-
-/// Puts a detection into an incident.
-pub(super) async fn assign(
-    tx: &mut Tx,
-    id: DetectionId,
-    incident: IncidentId,
-) -> Result<(), StoreError> {
-    sqlx::query("update detection set incident_id = $1 where id = $2")
-        .bind(incident.to_string())
-        .bind(id.to_string())
-        .execute(&mut **tx)
-        .await
-        .map_err(failed("put a detection into an incident"))?;
-    Ok(())
 }
 
 impl Store {

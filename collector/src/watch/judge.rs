@@ -29,8 +29,8 @@ use crate::{
         sign::{Order, SignError, Signer},
     },
     store::{
-        Answer, Gathered, Judge, NewCommand, NewIncident, News, OpenIncident, Standing, Store,
-        StoreError,
+        Answer, Gathered, Judge, NewCommand, NewIncident, News, OpenIncident, Repeats, Standing,
+        Store, StoreError,
     },
 };
 
@@ -69,19 +69,16 @@ impl<'a> Docket<'a> {
 
     /// Learns the hosts of these detections. Of an agent that the store does not know (a restored
     /// backup has forgotten it) nothing can be kept, and its detections are left out.
-    pub(super) async fn admit(
-        &mut self,
-        detections: &[Detection],
-    ) -> Result<Vec<Detection>, StoreError> {
-        let mut admitted = Vec::with_capacity(detections.len());
-        for detection in detections {
-            let agent = detection.agent;
+    pub(super) async fn admit(&mut self, found: &[Repeats]) -> Result<Vec<Repeats>, StoreError> {
+        let mut admitted = Vec::with_capacity(found.len());
+        for repeats in found {
+            let agent = repeats.first.agent;
             if !self.hosts.contains_key(&agent) {
                 let host = self.host(agent).await?;
                 self.hosts.insert(agent, host);
             }
             match self.hosts.get(&agent) {
-                Some(Some(_)) => admitted.push(detection.clone()),
+                Some(Some(_)) => admitted.push(repeats.clone()),
                 Some(None) | None => warn!(%agent, "a detection of an unknown agent is dropped"),
             }
         }

@@ -2,6 +2,7 @@
 //! done about it.
 
 use std::{
+    collections::HashMap,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
 };
@@ -18,6 +19,7 @@ use tracing::error;
 use crate::{
     metric::{Count, Time},
     response::reconcile::Claim,
+    store::Repeats,
 };
 
 /// What was found.
@@ -25,8 +27,8 @@ use crate::{
 pub(super) struct Found {
     /// How many events there were.
     pub(super) events: u64,
-    /// What the rules found, in journal order.
-    pub(super) detections: Vec<Detection>,
+    /// What the rules found, in journal order: repeats are one.
+    pub(super) repeats: Vec<Repeats>,
     /// Receipts, in journal order.
     pub(super) claims: Vec<Claim>,
 }
@@ -38,7 +40,7 @@ pub(super) fn read(
     rules: impl Fn(&Arrival, EventId, &Event) -> Vec<Detection>,
     clock: &dyn Clock,
 ) -> Found {
-    let mut found = Found::default();
+    let (mut found, mut detections) = (Found::default(), Vec::new());
     for arrival in arrivals {
         let began = clock.boottime();
         let mut panics = 0;
@@ -46,7 +48,7 @@ pub(super) fn read(
             found.events += 1;
             // Matching changes nothing that outlives it, so nothing is left half done.
             match panic::catch_unwind(AssertUnwindSafe(|| rules(arrival, id, event))) {
-                Ok(mut detections) => found.detections.append(&mut detections),
+                Ok(mut found) => detections.append(&mut found),
                 Err(_panic) => panics += 1,
             }
             if let Body::Receipt(signed) = &event.body {
@@ -61,5 +63,33 @@ pub(super) fn read(
                 "the rules broke on events, which were judged by no rule");
         }
     }
+    found.repeats = gather(detections);
     found
+}
+
+/// One rule's detections about one process, or about one host and no process, become one with all
+/// their events. What is staged stays apart from what is not.
+fn gather(detections: Vec<Detection>) -> Vec<Repeats> {
+    let mut repeats: Vec<Repeats> = Vec::new();
+    let mut places = HashMap::new();
+    for detection in detections {
+        let subject = detection.subject.as_ref().map(|it| it.uid);
+        let rule = (detection.rule.id.clone(), detection.rule.sha256);
+        let place = places.entry((rule, detection.agent, subject, detection.exercise));
+        let place = *place.or_insert(repeats.len());
+        match repeats.get_mut(place) {
+            Some(it) => {
+                it.events.push(detection.event);
+                if detection.at >= it.newest.at {
+                    it.newest = detection;
+                }
+            }
+            None => repeats.push(Repeats {
+                first: detection.clone(),
+                events: vec![detection.event],
+                newest: detection,
+            }),
+        }
+    }
+    repeats
 }

@@ -214,6 +214,26 @@ async fn an_event_that_the_rules_break_on_is_passed_over_and_the_others_are_judg
         engine.judge(arrival, id, event)
     };
     let found = page::read(&page, judge, &*desk.bed.clock);
-    assert_eq!((found.events, found.detections.len()), (2, 1));
-    assert_eq!(found.detections[0].event.seq.as_u64(), 2);
+    assert_eq!((found.events, found.repeats.len()), (2, 1));
+    assert_eq!(found.repeats[0].first.event.seq.as_u64(), 2);
+}
+
+#[tokio::test]
+async fn repeats_of_one_page_are_one_detection_with_a_count_and_are_counted_once() {
+    let mut desk = Desk::new(true).await;
+    let mut page = Vec::new();
+    for seq in 1..=5 {
+        page.push(desk.arrival(seq, 100).await);
+    }
+    let engine = desk.watch.parts.rules.engine();
+    let judge = |arrival: &_, id, event: &_| engine.judge(arrival, id, event);
+    assert_eq!(page::read(&page, judge, &*desk.bed.clock).repeats.len(), 1);
+    // The same events come again after a crash, in other pages.
+    for part in [&page[..3], &page[2..4], &page[1..], &page[..]] {
+        desk.take(part, 1).await;
+    }
+    let rows = desk.bed.store.detections(None, &Page::default()).await.unwrap();
+    assert_eq!((rows.len(), rows[0].count), (1, 5));
+    assert_eq!(desk.bed.store.detection_events(rows[0].id).await.unwrap().len(), 5);
+    assert_eq!(desk.commands().await.len(), 1);
 }

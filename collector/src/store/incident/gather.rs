@@ -4,17 +4,24 @@
 //! Because all of it is true together or not at all, a crash can neither lose the command that a
 //! detection calls for nor make a second one: what is derived again is known, and changes nothing.
 
-use cordon_shared::{detection::Detection, id::IncidentId, incident::Phases};
+use std::collections::{HashMap, hash_map::Entry};
+
+use cordon_shared::{
+    detection::Detection,
+    id::{AgentId, IncidentId},
+    incident::Phases,
+    time::Timestamp,
+};
 
 use super::{
     Gathered, NewEntry, NewIncident, News, OpenIncident,
-    write::{append, extend, insert, open_incidents, step},
+    write::{OPEN_MAX, append, extend, insert, open_incidents, step},
 };
 use crate::store::{
     By, Store, StoreError, Tx, command,
     command::NewCommand,
     commit,
-    detection::{self, Kept},
+    detection::{self, Counted, Repeats, Sight},
     position,
 };
 
@@ -49,96 +56,138 @@ pub trait Judge: Send {
 }
 
 impl Store {
-    /// Keeps detections, puts each into an incident, and keeps what is done about it, as `judge`
+    /// Keeps detections, each with the events that repeat it, puts each into an incident, and keeps what is done about it, as `judge`
     /// says; `position` is the name and value of the reader's position. All or nothing.
     ///
     /// # Errors
     /// [`StoreError`] of the database: nothing of it is true.
     pub async fn gather(
         &self,
-        found: &[Detection],
+        found: &[Repeats],
         position: (&str, u64),
         by: &By,
         judge: &mut dyn Judge,
     ) -> Result<Vec<Gathered>, StoreError> {
         let mut tx = self.begin().await?;
         let mut gathered = Vec::with_capacity(found.len());
-        for detection in found {
-            gathered.push(gather(&mut tx, detection, by, judge).await?);
+        let counted = Counted::read(&mut tx, found).await?;
+        let mut desk = Desk { counted, open: HashMap::new(), by, judge };
+        for repeats in found {
+            gathered.push(desk.gather(&mut tx, repeats).await?);
         }
+        desk.counted.write(&mut tx).await?;
         position::keep(&mut tx, position.0, position.1).await?;
         commit(tx).await?;
         Ok(gathered)
     }
 }
 
-async fn gather(
-    tx: &mut Tx,
-    detection: &Detection,
-    by: &By,
-    judge: &mut dyn Judge,
-) -> Result<Gathered, StoreError> {
-    let gathered = match detection::keep(tx, detection, by.at).await? {
-        Kept::Known(id) => {
-            let incident = detection::incident_of(tx, id).await?;
-            // It was answered, or its answer was a reason, in the transaction that kept it.
-            return Ok(Gathered { detection: id, incident, news: News::Nothing });
-        }
-        Kept::Repeated(id) => {
-            let incident = detection::incident_of(tx, id).await?;
-            Gathered { detection: id, incident, news: News::Repeated }
-        }
-        Kept::New => join(tx, detection, by, judge).await?,
-    };
-    if command::is_answered(tx, gathered.detection).await? {
-        return Ok(gathered);
-    }
-    match judge.answer(detection, &gathered) {
-        Answer::Nothing => (),
-        Answer::Command(new) => command::issue(tx, &new, by, |it| judge.ordered(it)).await?,
-        Answer::Note(text) => {
-            let entry = NewEntry {
-                at: by.at,
-                recorded: by.at,
-                kind: "response",
-                actor: by.principal.clone(),
-                text,
-                object: format!("detection {}", gathered.detection),
-            };
-            append(tx, gathered.incident, &entry).await?;
-        }
-    }
-    Ok(gathered)
+/// What one transaction knows: read once, and kept up while it goes on.
+struct Desk<'a> {
+    counted: Counted,
+    /// The open incidents of the agents that occurred, newest first.
+    open: HashMap<AgentId, Vec<OpenIncident>>,
+    by: &'a By,
+    judge: &'a mut dyn Judge,
 }
 
-/// Puts a new detection into an incident that is open, or opens one.
-async fn join(
-    tx: &mut Tx,
-    detection: &Detection,
-    by: &By,
-    judge: &mut dyn Judge,
-) -> Result<Gathered, StoreError> {
-    let open = open_incidents(tx, detection.agent).await?;
-    let (incident, news) = match judge.place(detection, &open) {
-        Some(incident) => (incident, News::Joined),
-        None => {
-            let new = judge.open();
-            insert(tx, detection, &new).await?;
-            (new.id, News::Opened)
-        }
-    };
-    extend(tx, incident, detection).await?;
-    let entry = NewEntry {
-        at: detection.at,
-        recorded: by.at,
-        kind: "detection",
-        actor: "collector".to_owned(),
-        text: format!("{}: {}", detection.rule.title, detection.summary),
-        object: format!("detection {}", detection.id),
-    };
-    append(tx, incident, &entry).await?;
-    if news == News::Joined {
-        step(tx, incident, by.at, |it| judge.joined(it)).await?;
+impl Desk<'_> {
+    async fn gather(&mut self, tx: &mut Tx, repeats: &Repeats) -> Result<Gathered, StoreError> {
+        let gathered = match detection::look(tx, &mut self.counted, repeats).await? {
+            Sight::Known(id) => {
+                let incident = detection::incident_of(tx, id).await?;
+                // It was answered, or its answer was a reason, in the transaction that kept it.
+                return Ok(Gathered { detection: id, incident, news: News::Nothing });
+            }
+            Sight::Repeated(id) => {
+                let incident = detection::incident_of(tx, id).await?;
+                self.widen(&repeats.newest, incident);
+                let gathered = Gathered { detection: id, incident, news: News::Repeated };
+                if command::is_answered(tx, id).await? {
+                    return Ok(gathered);
+                }
+                gathered
+            }
+            Sight::New(detection) => self.join(tx, &detection, repeats.newest.at).await?,
+        };
+        self.answer(tx, &repeats.newest, &gathered).await?;
+        Ok(gathered)
     }
-    Ok(Gathered { detection: detection.id, incident, news })
+
+    async fn answer(
+        &mut self,
+        tx: &mut Tx,
+        detection: &Detection,
+        gathered: &Gathered,
+    ) -> Result<(), StoreError> {
+        let by = self.by;
+        match self.judge.answer(detection, gathered) {
+            Answer::Nothing => Ok(()),
+            Answer::Command(new) => command::issue(tx, &new, by, |it| self.judge.ordered(it)).await,
+            Answer::Note(text) => {
+                let entry = NewEntry {
+                    at: by.at,
+                    recorded: by.at,
+                    kind: "response",
+                    actor: by.principal.clone(),
+                    text,
+                    object: format!("detection {}", gathered.detection),
+                };
+                append(tx, gathered.incident, &entry).await
+            }
+        }
+    }
+
+    /// Puts a new detection into an incident that is open, or opens one.
+    async fn join(
+        &mut self,
+        tx: &mut Tx,
+        detection: &Detection,
+        last: Timestamp,
+    ) -> Result<Gathered, StoreError> {
+        let agent = detection.agent;
+        let open = match self.open.entry(agent) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(open_incidents(tx, agent).await?),
+        };
+        let (incident, news) = match self.judge.place(detection, open) {
+            Some(incident) => (incident, News::Joined),
+            None => {
+                let new = self.judge.open();
+                insert(tx, detection, &new).await?;
+                let (subjects, ancestors) = (Vec::new(), Vec::new());
+                let span = (detection.at, last);
+                open.insert(0, OpenIncident { id: new.id, subjects, ancestors, span });
+                open.truncate(OPEN_MAX);
+                (new.id, News::Opened)
+            }
+        };
+        let times = (last, self.by.at);
+        detection::insert(tx, (detection, incident), &self.counted, times).await?;
+        if let Some(open) = open.iter_mut().find(|it| it.id == incident) {
+            extend(tx, open, detection).await?;
+            open.span = (open.span.0.min(detection.at), open.span.1.max(last));
+        }
+        let entry = NewEntry {
+            at: detection.at,
+            recorded: self.by.at,
+            kind: "detection",
+            actor: "collector".to_owned(),
+            text: format!("{}: {}", detection.rule.title, detection.summary),
+            object: format!("detection {}", detection.id),
+        };
+        append(tx, incident, &entry).await?;
+        if news == News::Joined {
+            step(tx, incident, self.by.at, |it| self.judge.joined(it)).await?;
+        }
+        Ok(Gathered { detection: detection.id, incident, news })
+    }
+
+    /// What was repeated makes the time of its incident longer.
+    fn widen(&mut self, newest: &Detection, incident: IncidentId) {
+        let open = self.open.get_mut(&newest.agent).into_iter().flatten();
+        for it in open.filter(|it| it.id == incident) {
+            it.span.1 = it.span.1.max(newest.at);
+        }
+    }
 }

@@ -9,10 +9,10 @@ use cordon_shared::{
 use sqlx::any::AnyRow;
 
 use super::{NewEntry, NewIncident, OpenIncident, read_phases};
-use crate::store::{StoreError, Tx, column, detection, failed};
+use crate::store::{StoreError, Tx, column, failed};
 
 /// Open incidents of one agent that a detection is compared with; older ones are left alone.
-const OPEN_ROWS: i64 = 200;
+pub(super) const OPEN_MAX: usize = 200;
 
 /// The newest open incidents of an agent, in SQL.
 const NEWEST: &str = "select id from incident where state = 'open' and agent_id = $1 \
@@ -53,7 +53,7 @@ pub(super) async fn open_incidents(
 async fn rows_of(tx: &mut Tx, query: String, agent: AgentId) -> Result<Vec<AnyRow>, StoreError> {
     sqlx::query(sqlx::AssertSqlSafe(query))
         .bind(agent.to_string())
-        .bind(OPEN_ROWS)
+        .bind(i64::try_from(OPEN_MAX).unwrap_or(i64::MAX))
         .fetch_all(&mut **tx)
         .await
         .map_err(failed("read the open incidents"))
@@ -103,40 +103,58 @@ pub(super) async fn insert(
     append(tx, new.id, &entry).await
 }
 
-/// Adds a detection's processes to an incident, and its severity when that is higher.
+/// Adds a detection's processes to an incident, and its severity when that is higher. What `open`
+/// knows of is not written again.
 pub(super) async fn extend(
     tx: &mut Tx,
-    id: IncidentId,
+    open: &mut OpenIncident,
     detection: &Detection,
 ) -> Result<(), StoreError> {
-    detection::assign(tx, detection.id, id).await?;
+    let id = open.id;
     let severity = sqlx::query("select severity from incident where id = $1")
         .bind(id.to_string())
         .fetch_one(&mut **tx)
         .await
         .map_err(failed("read an incident"))?;
-    let severity = column::parsed(&severity, "severity", Severity::parse)?;
-    sqlx::query("update incident set severity = $1 where id = $2")
-        .bind(severity.max(detection.rule.severity).as_str())
-        .bind(id.to_string())
-        .execute(&mut **tx)
-        .await
-        .map_err(failed("extend an incident"))?;
-    let Some(subject) = &detection.subject else { return Ok(()) };
-    let ancestors = subject.ancestry.iter().map(|uid| (*uid, 0));
-    for (uid, is_subject) in std::iter::once((subject.uid, 1)).chain(ancestors) {
-        sqlx::query(
-            "insert into incident_process (incident_id, process_uid, is_subject) \
-             values ($1, $2, $3) on conflict (incident_id, process_uid) do update \
-             set is_subject = 1 where excluded.is_subject = 1",
-        )
-        .bind(id.to_string())
-        .bind(uid.to_string())
-        .bind(is_subject)
-        .execute(&mut **tx)
-        .await
-        .map_err(failed("extend an incident"))?;
+    if column::parsed(&severity, "severity", Severity::parse)? < detection.rule.severity {
+        sqlx::query("update incident set severity = $1 where id = $2")
+            .bind(detection.rule.severity.as_str())
+            .bind(id.to_string())
+            .execute(&mut **tx)
+            .await
+            .map_err(failed("extend an incident"))?;
     }
+    let Some(subject) = &detection.subject else { return Ok(()) };
+    if !open.subjects.contains(&subject.uid) {
+        open.subjects.push(subject.uid);
+        add_process(tx, id, subject.uid, true).await?;
+    }
+    for uid in &subject.ancestry {
+        if !open.ancestors.contains(uid) && !open.subjects.contains(uid) {
+            open.ancestors.push(*uid);
+            add_process(tx, id, *uid, false).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn add_process(
+    tx: &mut Tx,
+    id: IncidentId,
+    uid: ProcessUid,
+    is_subject: bool,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into incident_process (incident_id, process_uid, is_subject) \
+         values ($1, $2, $3) on conflict (incident_id, process_uid) do update \
+         set is_subject = 1 where excluded.is_subject = 1",
+    )
+    .bind(id.to_string())
+    .bind(uid.to_string())
+    .bind(i32::from(is_subject))
+    .execute(&mut **tx)
+    .await
+    .map_err(failed("extend an incident"))?;
     Ok(())
 }
 

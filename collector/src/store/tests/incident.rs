@@ -14,7 +14,7 @@ use expect_test::expect;
 use super::Bed;
 use crate::store::{
     AgentRow, Answer, Closing, CommandState, Gathered, Judge, NewCommand, NewIncident, News,
-    OpenIncident, Page, Tried,
+    OpenIncident, Page, Repeats, Tried,
 };
 
 fn detection(bed: &Bed, agent: &AgentRow, seq: u64, pid: u32) -> Detection {
@@ -80,8 +80,12 @@ impl Judge for Simple<'_> {
 }
 
 async fn gather(bed: &Bed, detection: &Detection) -> Gathered {
-    let found = std::slice::from_ref(detection);
-    let gathered = bed.store.gather(found, ("detect", 1), &bed.by(), &mut Simple(bed)).await;
+    let found = Repeats {
+        first: detection.clone(),
+        newest: detection.clone(),
+        events: vec![detection.event],
+    };
+    let gathered = bed.store.gather(&[found], ("detect", 1), &bed.by(), &mut Simple(bed)).await;
     gathered.unwrap().remove(0)
 }
 
