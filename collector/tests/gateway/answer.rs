@@ -246,6 +246,7 @@ async fn a_stop_does_not_wait_for_a_backlog_and_the_next_start_reads_on() {
     let left = collector.store.position("detect").await.unwrap();
     println!("stopped in {took:?} at {behind}, then {left} of {BATCHES}");
     assert!(took < Duration::from_secs(5), "the stop took {took:?}");
+    assert!(left < BATCHES, "there was no backlog: this shows nothing");
     collector.restart().await;
     let all = async || (collector.store.position("detect").await.unwrap() >= BATCHES).then_some(());
     until("the end of the journal", all).await;

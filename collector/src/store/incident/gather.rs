@@ -56,8 +56,9 @@ pub trait Judge: Send {
 }
 
 impl Store {
-    /// Keeps detections, each with the events that repeat it, puts each into an incident, and keeps what is done about it, as `judge`
-    /// says; `position` is the name and value of the reader's position. All or nothing.
+    /// Keeps detections, each with the events that repeat it, puts each into an incident, and keeps
+    /// what is done about it, as `judge` says; `position` is the name and value of the reader's
+    /// position. All or nothing.
     ///
     /// # Errors
     /// [`StoreError`] of the database: nothing of it is true.
