@@ -54,12 +54,14 @@ use crate::{
     layout::Layout,
     listen::{Listener, Rule},
     pki::{authority::Authority, issue::Issuing, revoke::Revocations},
+    reserve::Reserve,
     store::Store,
 };
 
 /// A collector that is ready to run.
 #[derive(Debug)]
 pub struct App {
+    reserve: Reserve,
     store: Store,
     journal: Journal,
     ingest: Ingest,
@@ -87,6 +89,7 @@ impl App {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let layout = Layout::new(&config.data_dir);
         guard::check(&layout, &config.roots)?;
+        let (reserve, disk) = filing::disk(&layout).map_err(system("reserve room on the disk"))?;
         let store = Store::open(&layout.state()).await?;
         let authority = Authority::open(&layout.pki())?;
         let identity = authority.identity(&layout.pki(), &config.names, clock.now(), &*entropy)?;
@@ -106,9 +109,10 @@ impl App {
         let api = Listener::bind(config.api, api_tls, Rule::default()).await.map_err(&bind)?;
         let addresses = Addresses::of(&sessions, &enrolment, &api).map_err(&bind)?;
         let answer = Answer::open(&layout, config, &store, Arc::clone(&clock)).await?;
-        let lake = filing::open(&layout, config.collector, (Arc::clone(&clock), &*entropy))?;
+        let place = (&layout, &disk);
+        let lake = filing::open(place, config.collector, (Arc::clone(&clock), &*entropy))?;
         let both = (Arc::clone(&clock), &*entropy);
-        let (journal, ingest, fanout) = filing::journal(&layout, (&lake, answer.position()), both)?;
+        let (journal, ingest, fanout) = filing::journal(place, (&lake, answer.position()), both)?;
         let filer = filing::filer(&lake, &fanout, Arc::clone(&clock));
         let feed = answer.feed(&fanout);
         upkeep::load_hosts(&store, ingest.hosts()).await?;
@@ -132,6 +136,7 @@ impl App {
         };
         announce(&layout, addresses).map_err(system("write the addresses"))?;
         Ok(Self {
+            reserve,
             store,
             journal,
             ingest,
@@ -197,6 +202,7 @@ impl App {
             keyring::follow(self.store.clone(), self.keyring, in_force.clone(), background.clone());
         tasks.spawn(followed);
         tasks.spawn(upkeep.run(background.clone()));
+        tasks.spawn(self.reserve.keep(background.clone()));
         let (incoming, accept) = self.sessions.accept(stop.clone());
         tasks.spawn(accept);
         let sessions = tasks.spawn(gateway::serve_sessions(sessions, incoming, stop.clone()));

@@ -11,6 +11,8 @@ pub mod init;
 
 pub mod guard;
 
+pub mod reserve;
+
 pub mod app;
 
 pub mod listen;

@@ -141,6 +141,8 @@ pub enum Level {
     JournalQueue,
     /// 0 open, 1 behind, 2 stalled.
     JournalPressure,
+    /// 1 while the disk has no room but for the state.
+    DiskFull,
     /// Below it all is in the lake.
     LakePosition,
     /// Below it the rules were run over all, for good.
@@ -159,6 +161,7 @@ impl Level {
             Self::JournalBytes => "cordon_journal_bytes",
             Self::JournalQueue => "cordon_journal_queue_batches",
             Self::JournalPressure => "cordon_journal_pressure",
+            Self::DiskFull => "cordon_disk_full",
             Self::LakePosition => "cordon_lake_position",
             Self::WatchPosition => "cordon_watch_position",
         }

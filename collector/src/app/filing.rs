@@ -1,9 +1,9 @@
 //! The lake behind the journal: opened before it, since the lake knows from where the journal is
 //! needed; fed by a thread that ends after it.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use cordon_shared::{entropy::Entropy, id::CollectorId, seglog::RealDisk, time::Clock};
+use cordon_shared::{entropy::Entropy, id::CollectorId, seglog::Disk, time::Clock};
 
 use crate::{
     ingest::{
@@ -14,16 +14,24 @@ use crate::{
     lake::{Lake, LakeError, Opening, filer::Filer},
     layout::Layout,
     metric::Count,
+    reserve::{Reserve, ReservedDisk},
 };
+
+/// The disk of journal and lake, which leaves room for the state.
+pub(super) fn disk(layout: &Layout) -> io::Result<(Reserve, Arc<dyn Disk>)> {
+    let reserve = Reserve::open(layout.root())?;
+    let disk = Arc::new(ReservedDisk::new(reserve.clone()));
+    Ok((reserve, disk))
+}
 
 /// Opens the lake.
 pub(super) fn open(
-    layout: &Layout,
+    (layout, disk): (&Layout, &Arc<dyn Disk>),
     collector: CollectorId,
     (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
 ) -> Result<Lake, LakeError> {
     let dir = &layout.lake();
-    let disk = Arc::new(RealDisk);
+    let disk = Arc::clone(disk);
     let lake = Lake::open(Opening { disk, dir, collector, clock, entropy })?;
     Count::LakeMissing.add(lake.missing());
     Ok(lake)
@@ -32,12 +40,12 @@ pub(super) fn open(
 /// Opens the journal, which is needed from where its readers ended: the lake, and the watch at
 /// `watched`.
 pub(super) fn journal(
-    layout: &Layout,
+    (layout, disk): (&Layout, &Arc<dyn Disk>),
     (lake, watched): (&Lake, u64),
     (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
 ) -> Result<(Journal, Ingest, Arc<Fanout>), JournalError> {
     let consumers = &[lake.position(), watched];
-    let (disk, dir) = (Arc::new(RealDisk), &layout.journal());
+    let (disk, dir) = (Arc::clone(disk), &layout.journal());
     Journal::open(journal::Opening { disk, dir, consumers, clock, entropy })
 }
 

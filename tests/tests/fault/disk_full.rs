@@ -6,9 +6,11 @@ use cordon_tests::{
     activity::Deed,
     child::degraded,
     disk::Disk,
+    oracle,
     testbed::{SOON, Testbed},
     wait,
 };
+use serde_json::Value;
 
 use crate::crash::connected;
 
@@ -91,4 +93,62 @@ fn f_7_a_full_disk_under_the_collector_stops_the_acks_and_loses_nothing() {
     let generated = done.launches().unwrap();
     let rows = testbed.settle([&mut agent], &generated, A_WHILE).unwrap();
     rows.must_conserve(&generated).unwrap();
+}
+
+/// "Shell with a socket as its standard input and output".
+const RULE: &str = "2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6";
+
+fn items(testbed: &Testbed, path: &str) -> Vec<Value> {
+    testbed.api().get(path).unwrap()["items"].as_array().unwrap().clone()
+}
+
+/// How often each detection was counted, and how many commands there are.
+fn counts(testbed: &Testbed) -> (Vec<Value>, usize) {
+    let found = items(testbed, "/api/v1/detections");
+    let counts = found.iter().map(|it| it["count"].clone()).collect();
+    (counts, items(testbed, "/api/v1/commands").len())
+}
+
+#[test]
+fn f_7_a_full_disk_under_the_collector_does_not_stop_the_answer() {
+    if let Some(why) = Disk::unavailable().or(Testbed::degraded()) {
+        return degraded("a staged attack beside a full disk", why);
+    }
+    let disk = Disk::ext4(96 << 20).unwrap();
+    let mut testbed = Testbed::start_on(Some(&disk.path().join("collector"))).unwrap();
+    let mut agent = testbed.agent("web-1").unwrap();
+    let rules = items(&testbed, "/api/v1/rules");
+    let rule = rules.iter().find(|it| it["rule_id"] == RULE).unwrap();
+    testbed.collector().arm(rule).unwrap();
+    wait::until_so("the agent has the keyring that arms the rule", SOON, || {
+        agent.log().is_ok_and(|it| it.contains("took keyring (2, 2)"))
+    })
+    .unwrap();
+    disk.fill(0).unwrap();
+    disk_is(&testbed, 1.0);
+    // The doer fails unless its shell was killed.
+    agent.does(Deed::CaughtShell, "shell", 1, A_WHILE).unwrap();
+    assert_eq!(testbed.api().metric("cordon_journal_pressure").unwrap(), 2.0);
+    assert_eq!(counts(&testbed), (vec![1.into()], 1));
+    disk.relieve().unwrap();
+    disk_is(&testbed, 0.0);
+    wait::until_so("the receipt is in the journal", SOON, || {
+        items(&testbed, "/api/v1/commands").iter().all(|it| it["state"] == "closed")
+    })
+    .unwrap();
+    // What was judged before it was stored is known when it comes again.
+    assert_eq!(counts(&testbed), (vec![1.into()], 1));
+    let rows = testbed.settle([&mut agent], &oracle::Generated::new(), A_WHILE).unwrap();
+    rows.numbers().must_hold().unwrap();
+}
+
+/// Waits until the collector says that its disk is full, or is not.
+fn disk_is(testbed: &Testbed, full: f64) {
+    wait::until("the collector says how its disk is", SOON, || {
+        match testbed.api().metric("cordon_disk_full") {
+            Ok(now) if now == full => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .unwrap();
 }

@@ -59,6 +59,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::config", &[], "Raw to Config"),
     ("collector::init", &["*"], "makes everything that `serve` needs, once"),
     ("collector::guard", &["*"], "refuses to start beside a key that is not the collector's"),
+    ("collector::reserve", &["metric"], "keeps room on the disk for the state"),
     ("collector::layout", &[], "names of files and folders"),
     ("collector::listen", &["metric"], "accepts TLS connections"),
     ("collector::metric", &[], "names of what is counted"),

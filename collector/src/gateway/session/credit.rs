@@ -14,13 +14,13 @@ use crate::ingest::Pressure;
 const BEHIND_BATCHES: u32 = limit::CREDIT_BATCHES / 4;
 const BEHIND_BYTES: u64 = limit::CREDIT_BYTES / 2;
 
-/// What an agent may have unacknowledged. While the disk takes nothing it is one batch, so that the
-/// newest facts still reach detection and nothing else moves.
+/// What an agent may have unacknowledged. While the disk takes nothing it is as many batches and few
+/// bytes: the facts of a quiet host still reach detection, those of a busy one wait in its spool.
 pub(super) fn granted(pressure: Pressure) -> Credit {
     let (batches_max, bytes_max) = match pressure {
         Pressure::Open => (limit::CREDIT_BATCHES, limit::CREDIT_BYTES),
         Pressure::Behind => (BEHIND_BATCHES, BEHIND_BYTES),
-        Pressure::Stalled => (1, limit::MESSAGE_BYTES_MAX as u64),
+        Pressure::Stalled => (limit::CREDIT_BATCHES, limit::MESSAGE_BYTES_MAX as u64),
     };
     Credit { batches_max, bytes_max }
 }
@@ -61,10 +61,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f_7_a_full_disk_grants_one_batch() {
-        let windows = [Pressure::Open, Pressure::Behind, Pressure::Stalled];
-        let batches = windows.map(|it| granted(it).batches_max);
-        assert_eq!(batches, [16, 4, 1]);
+    fn f_7_a_full_disk_grants_few_bytes() {
+        let windows = [Pressure::Open, Pressure::Behind, Pressure::Stalled].map(granted);
+        assert_eq!(windows.map(|it| it.batches_max), [16, 4, 16]);
+        assert_eq!(windows.map(|it| it.bytes_max >> 20), [4, 2, 1]);
     }
 
     #[test]
