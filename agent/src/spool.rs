@@ -34,7 +34,7 @@ use cordon_shared::{
     error::{Classify, Kind},
     event::health::LossCause,
     id::{Epoch, EventSeq, Lane},
-    seglog::{Disk, SeglogError},
+    seglog::{Disk, Index, SeglogError},
 };
 
 use self::{
@@ -258,14 +258,15 @@ impl Spool {
         self.book.save(Against::Kill);
     }
 
-    /// The collector refused a leased batch for good: it is given up.
+    /// The collector refused a leased batch for good, the oldest of its lane: it is given up.
     pub fn refuse(&mut self, shed: Shed) {
         let Some((epoch, _, last)) = shed.range else { return };
         if let Some(record) = self.lane(shed.lane).leased(epoch, last) {
             self.book.owe_again(shed.lane, record..record.plus(1));
         }
         self.owe(shed);
-        self.ack(shed.lane, epoch, last);
+        let floor = self.lane_mut(shed.lane).refuse(epoch, last);
+        self.let_go(shed.lane, floor);
     }
 
     /// Takes the batch that declares the first `losses` that are owed. Nothing is given up for it:
@@ -333,7 +334,13 @@ impl Spool {
 
     /// Everything of the epoch up to and with `seq` is on the collector's disk: it may go (SP-1).
     pub fn ack(&mut self, lane: Lane, epoch: Epoch, seq: EventSeq) {
-        let Some(floor) = self.lane_mut(lane).ack(epoch, seq) else { return };
+        let floor = self.lane_mut(lane).ack(epoch, seq);
+        self.let_go(lane, floor);
+    }
+
+    /// Nobody needs what lies below `floor` any more.
+    fn let_go(&mut self, lane: Lane, floor: Option<Index>) {
+        let Some(floor) = floor else { return };
         self.book.acknowledge(lane, floor);
         if self.lane(lane).is_segment_below(floor) {
             // Or what is trimmed would look lost after a crash.

@@ -290,6 +290,15 @@ impl LaneSpool {
         floor
     }
 
+    /// As [`LaneSpool::ack`], for a batch that was refused: the collector does not have it, so it
+    /// is not said to be acknowledged.
+    pub(super) fn refuse(&mut self, epoch: Epoch, last_seq: EventSeq) -> Option<Index> {
+        let acked = self.acked.get(&epoch).copied().flatten();
+        let floor = self.ack(epoch, last_seq)?;
+        self.acked.insert(epoch, acked);
+        Some(floor)
+    }
+
     /// The record of a batch that is leased.
     pub(super) fn leased(&self, epoch: Epoch, last_seq: EventSeq) -> Option<Index> {
         let mut leased = self.leased.iter();

@@ -24,6 +24,9 @@ pub struct Position {
     pub epoch: Epoch,
     /// The last number that is durable.
     pub seq: u64,
+    /// Every number from this one up to `seq` is durable. The one before it is not: it was lost on
+    /// its way here, or refused.
+    pub whole_from: u64,
     /// SHA-256 of the sealed batch that ended there.
     pub digest: Sha256,
 }

@@ -93,6 +93,17 @@ impl Stored {
         self.ranges.last().map_or(0, |range| range.1)
     }
 
+    fn position(&self) -> Position {
+        let whole = self.ranges.iter().find(|it| it.0 <= self.solid && self.solid <= it.1);
+        Position {
+            lane: self.lane,
+            epoch: self.epoch,
+            seq: self.solid,
+            whole_from: whole.map_or(self.solid + 1, |it| it.0),
+            digest: self.digest,
+        }
+    }
+
     fn judge(&self, header: &Header, digest: Sha256) -> Verdict {
         let (first, last) = (header.first_seq().as_u64(), header.last_seq().as_u64());
         let touched = self.ranges.iter().find(|range| range.0 <= last && first <= range.1);
@@ -189,18 +200,14 @@ impl Known {
     /// How far the epoch of a batch got; nothing when the epoch is not known.
     #[must_use]
     pub fn position(&self, agent: AgentId, header: &Header) -> Option<Position> {
-        let it = self.stored(agent, header)?;
-        Some(Position { lane: it.lane, epoch: it.epoch, seq: it.solid, digest: it.digest })
+        self.stored(agent, header).map(Stored::position)
     }
 
     /// How far each epoch of each agent got, in each lane the newest epoch last.
     pub fn positions(&self) -> impl Iterator<Item = (AgentId, Position)> {
         self.agents.iter().flat_map(|(agent, epochs)| {
             let solid = epochs.iter().filter(|it| it.solid > 0);
-            solid.map(|it| {
-                let (lane, epoch, seq, digest) = (it.lane, it.epoch, it.solid, it.digest);
-                (*agent, Position { lane, epoch, seq, digest })
-            })
+            solid.map(|it| (*agent, it.position()))
         })
     }
 

@@ -101,6 +101,34 @@ async fn a_refusal_comes_after_the_acknowledgement_of_what_was_sent_before_it() 
     collector.stop().await;
 }
 
+/// A connection broke after the answers left and before the agent read them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_welcome_vouches_for_nothing_behind_a_refusal_that_may_not_have_been_heard() {
+    let (mut collector, agent) = enrolled().await;
+    let (mut link, _) = agent.session(collector.sessions(), BOOT).await;
+    let mut damaged = batch(9, 7, 41, 3).bytes().to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    link.send(batch(1, 7, 1, 40).bytes().clone()).await;
+    link.send(damaged.clone()).await;
+    link.send(batch(8, 7, 44, 3).bytes().clone()).await;
+    loop {
+        match link.hear().await {
+            Ok(Down::Ack(ack)) if ack.seq == 46 => break,
+            Ok(Down::Ack(_) | Down::BatchRefused(_)) => (),
+            other => panic!("expected an answer, not {other:?}"),
+        }
+    }
+    drop(link);
+    collector.restart().await;
+
+    // What the agent would let go of now, it would never declare.
+    let (mut link, welcome) = agent.session(collector.sessions(), BOOT).await;
+    assert_eq!(welcome.positions.iter().find(|it| it.seq > 40), None);
+    link.send(damaged).await;
+    assert!(matches!(link.hear().await, Ok(Down::BatchRefused(it)) if it.first_seq == 41));
+    collector.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn f_28_a_message_of_a_hundred_megabytes_is_refused_before_it_is_held() {
     let (mut collector, agent) = enrolled().await;

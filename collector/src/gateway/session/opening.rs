@@ -3,6 +3,10 @@
 //! On the road: before the first batch. What the agent says was acknowledged is compared with what
 //! is durable here; where the two disagree (F-20, F-55) the agent begins a new epoch and people
 //! hear of it. Compared are numbers and, where both sides know it, the digest of the last batch.
+//!
+//! A welcome vouches for nothing that the agent may still have to declare: where a number is missing
+//! between what the agent holds for acknowledged and what is here, its batch may have been refused,
+//! and the answer lost with the last stream. The agent sends from there again, and hears it again.
 
 use std::sync::Arc;
 
@@ -90,7 +94,7 @@ async fn open(
         concern.raise(&ground.store, Some(agent), received).await;
     }
     let stream = Stream::new(Arc::clone(ground), caller, entry, &hello, received);
-    let welcome = welcome(ground, &row, &durable, &disagreed);
+    let welcome = welcome(ground, &row, told(&hello.positions, &durable), &disagreed);
     Ok((stream, welcome))
 }
 
@@ -133,16 +137,12 @@ async fn greet(ground: &Ground, row: &AgentRow, said: &Hello) {
 fn welcome(
     ground: &Ground,
     row: &AgentRow,
-    durable: &[Position],
+    positions: Vec<LanePosition>,
     disagreed: &[Concern],
 ) -> v1::Welcome {
-    let positions = durable.iter().filter_map(|it| {
-        let acked = Some((EventSeq::from_u64(it.seq)?, it.digest));
-        Some(LanePosition { lane: it.lane, epoch: it.epoch, acked })
-    });
     words::welcome_to(&words::Welcome {
         agent: row.id,
-        positions: positions.collect(),
+        positions,
         credit: credit::granted(*ground.ingest.pressure().borrow()),
         clock: ground.clock.sample(),
         wire_revision: limit::WIRE_REVISION,
@@ -157,6 +157,20 @@ fn lane_of(concern: &Concern) -> Option<Lane> {
         Concern::Disagreed { lane, .. } => Some(*lane),
         Concern::Rival { .. } | Concern::Refused { .. } | Concern::WrongTokens { .. } => None,
     }
+}
+
+/// What is here, as far as nothing is missing since what the agent holds for acknowledged.
+fn told(agent: &[LanePosition], durable: &[Position]) -> Vec<LanePosition> {
+    let acked = |at: &Position| {
+        let it = agent.iter().find(|it| it.lane == at.lane && it.epoch == at.epoch);
+        it.and_then(|it| it.acked).map_or(0, |(seq, _)| seq.as_u64())
+    };
+    let whole = durable.iter().filter(|it| it.whole_from <= acked(it).saturating_add(1));
+    let told = whole.filter_map(|it| {
+        let acked = Some((EventSeq::from_u64(it.seq)?, it.digest));
+        Some(LanePosition { lane: it.lane, epoch: it.epoch, acked })
+    });
+    told.collect()
 }
 
 /// Where the agent holds for acknowledged what is not here. At most one for each lane: the new
@@ -188,59 +202,4 @@ pub(super) fn boot_epoch(hello: &Hello, received: cordon_shared::time::Timestamp
 }
 
 #[cfg(test)]
-mod tests {
-    use cordon_shared::{digest::Sha256, id::Epoch};
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    fn epoch(number: u64) -> Epoch {
-        Epoch::from_u64(number).unwrap()
-    }
-
-    #[track_caller]
-    fn check(acked: Option<(u64, &[u8])>, expect: &Expect) {
-        let here =
-            Position { lane: Lane::Critical, epoch: epoch(7), seq: 10, digest: Sha256::of(b"ten") };
-        let acked = acked.map(|(seq, bytes)| (EventSeq::from_u64(seq).unwrap(), Sha256::of(bytes)));
-        let agent = [LanePosition { lane: Lane::Critical, epoch: epoch(7), acked }];
-        let concerns = disagreements(&agent, &[here]);
-        expect.assert_eq(&concerns.iter().map(ToString::to_string).collect::<String>());
-    }
-
-    #[test]
-    fn positions_that_agree_raise_nothing() {
-        check(None, &expect![""]);
-        check(Some((10, b"ten")), &expect![""]);
-        // The acknowledgement was lost: the agent learns it from the welcome.
-        check(Some((4, b"four")), &expect![""]);
-    }
-
-    #[test]
-    fn f_55_an_agent_that_was_acknowledged_more_than_is_here_disagrees() {
-        check(
-            Some((11, b"eleven")),
-            &expect![
-                "lane critical of epoch 0000000000000007: the agent holds 11 for acknowledged, the collector has 10"
-            ],
-        );
-    }
-
-    #[test]
-    fn f_20_other_bytes_under_the_same_number_disagree() {
-        check(
-            Some((10, b"other")),
-            &expect![
-                "lane critical of epoch 0000000000000007: the agent holds 10 for acknowledged, the collector has 10"
-            ],
-        );
-    }
-
-    #[test]
-    fn an_epoch_that_is_not_known_disagrees_once_something_of_it_was_acknowledged() {
-        let agent = |acked| [LanePosition { lane: Lane::File, epoch: epoch(1), acked }];
-        assert!(disagreements(&agent(None), &[]).is_empty());
-        let acked = Some((EventSeq::FIRST, Sha256::of(b"one")));
-        assert_eq!(disagreements(&agent(acked), &[]).len(), 1);
-    }
-}
+mod tests;
