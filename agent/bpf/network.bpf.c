@@ -46,6 +46,12 @@ INLINE void take_addresses(struct socket_record *to, struct sock *sk)
     u16 family = GET(sk->__sk_common.skc_family);
     to->family = family;
     to->local_port = GET(sk->__sk_common.skc_num);
+    // At its end the kernel has taken the port from a socket that did not choose it (tcp_set_state);
+    // the address that it sent from stays.
+    if (!to->local_port) {
+        struct inet_sock *inet = (void *)sk;
+        to->local_port = __builtin_bswap16(GET(inet->inet_sport));
+    }
     to->remote_port = __builtin_bswap16(GET(sk->__sk_common.skc_dport));
     if (family == AF_INET6) {
         bpf_probe_read_kernel(to->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);

@@ -92,12 +92,15 @@ fn both_ends_of_a_connection_are_seen_with_process_and_bytes() {
         assert!(close.duration > Duration::ZERO);
         if close.direction == Some(Direction::Outbound) {
             assert_eq!((pid(&close), close.flow), (Some(pids.1), connect.flow));
+            assert_eq!((close.local, close.remote), (connect.local, connect.remote));
             assert_eq!((close.bytes_sent, close.bytes_received), (1_000, 30_000));
         } else {
             assert_eq!((pid(&close), close.flow), (Some(pids.0), accept.flow));
+            assert_eq!((close.local, close.remote), (accept.local, accept.remote));
             assert_eq!((close.bytes_sent, close.bytes_received), (30_000, 1_000));
         }
     }
     let [fail] = of(&seen, Action::Fail).try_into().expect("one");
     assert_eq!((pid(&fail), fail.remote.port()), (Some(pids.1), 1));
+    assert_ne!(fail.local.port(), 0);
 }
