@@ -7,7 +7,8 @@
 //!
 //! It knows bytes and the headers of batches, never an event. It never ends the agent: what a full
 //! disk or a quota takes stands in its book (`book.rs`) as a range of numbers, until the caller has
-//! declared it, and nothing is let go before that.
+//! declared it, and nothing is let go before that. A log that was cut from outside shows by its
+//! high-water mark (`marks.rs`).
 //!
 //! - **SP-1**: a batch is deleted only after its acknowledgement, or is a declared loss.
 //! - **SP-2**: leases come in sequence order; what is missing is a declared loss.
@@ -18,6 +19,7 @@
 
 mod book;
 mod lane;
+mod marks;
 mod reserve;
 mod shed;
 
@@ -40,6 +42,7 @@ use cordon_shared::{
 use self::{
     book::{Against, Book},
     lane::Lease,
+    marks::{LaneMarks, Marks},
     reserve::Reserve,
 };
 pub use self::{
@@ -115,6 +118,7 @@ pub struct Settings<'a> {
 pub struct Spool {
     lanes: [LaneSpool; 3],
     book: Book,
+    marks: Marks,
     reserve: Reserve,
     bytes_max: u64,
     /// Takes the folder for this process.
@@ -142,11 +146,15 @@ impl Spool {
         let mut book = Book::open(Arc::clone(&settings.disk), settings.folder);
         let disk = Arc::clone(&settings.disk);
         let mut reserve = Reserve::find(disk, settings.folder, settings.bytes_max);
-        let mut open = |lane| match Self::open_lane(lane, &book, settings) {
-            Err(SpoolError::Log { source: SeglogError::Full { .. }, .. }) if reserve.give() => {
-                Self::open_lane(lane, &book, settings)
+        let marks = Marks::open(Arc::clone(&settings.disk), settings.folder);
+        let mut open = |lane| {
+            let open = || Self::open_lane(lane, &book, &marks, settings);
+            match open() {
+                Err(SpoolError::Log { source: SeglogError::Full { .. }, .. }) if reserve.give() => {
+                    open()
+                }
+                opened => opened,
             }
-            opened => opened,
         };
         let lanes = [open(Lane::Critical)?, open(Lane::Network)?, open(Lane::File)?];
         if let Some((epoch, last_seq)) = book.interrupted() {
@@ -157,18 +165,25 @@ impl Spool {
         }
         book.save(Against::PowerLoss);
         reserve.restore();
-        Ok(Self { lanes, book, reserve, bytes_max: settings.bytes_max, _lock: lock })
+        Ok(Self { lanes, book, marks, reserve, bytes_max: settings.bytes_max, _lock: lock })
     }
 
     fn open_lane(
         lane: Lane,
         book: &Book,
+        marks: &Marks,
         settings: &Settings<'_>,
     ) -> Result<LaneSpool, SpoolError> {
         let path = settings.folder.join(lane.as_str());
         let made = settings.disk.create_dir(&path);
         made.map_err(|source| SpoolError::Folder { path: path.clone(), source })?;
-        LaneSpool::open(lane, &path, book, settings)
+        let [critical, network, file] = marks.lanes();
+        let marks = match lane {
+            Lane::Critical => critical,
+            Lane::Network => network,
+            Lane::File => file,
+        };
+        LaneSpool::open(lane, &path, (book, marks), settings)
             .map_err(|source| SpoolError::Log { lane, source })
     }
 
@@ -295,6 +310,8 @@ impl Spool {
             lane.sync();
         }
         self.book.save(Against::PowerLoss);
+        let marks = self.lanes.each_ref().map(LaneSpool::marks);
+        self.marks.write(marks.map(LaneMarks::clone));
         // What is owed goes before what may be needed.
         if self.book.owed().next().is_none() && self.lanes.iter().all(LaneSpool::is_well) {
             self.reserve.restore();

@@ -21,7 +21,11 @@ use cordon_shared::{
 use tracing::warn;
 
 use self::hole::Holes;
-use super::{Acked, Settings, Shed, book::Book};
+use super::{
+    Acked, Settings, Shed,
+    book::Book,
+    marks::{LaneMarks, Mark},
+};
 
 /// Smallest and largest segment.
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = (64 << 10)..=(8 << 20);
@@ -59,6 +63,10 @@ pub struct LaneSpool {
     epoch: Epoch,
     next_seq: EventSeq,
     resume: Option<Source>,
+    /// How far the log is known to be durable.
+    marks: LaneMarks,
+    /// The batch that was written last.
+    newest: Option<Mark>,
     bytes_max: u64,
     is_failing: bool,
 }
@@ -67,7 +75,7 @@ impl LaneSpool {
     pub(super) fn open(
         lane: Lane,
         folder: &Path,
-        book: &Book,
+        (book, marks): (&Book, &LaneMarks),
         settings: &Settings<'_>,
     ) -> Result<Self, SeglogError> {
         let share = if lane == Lane::Critical { 2 } else { 4 };
@@ -78,13 +86,14 @@ impl LaneSpool {
         let options = Options {
             segment_bytes_max: (bytes_max / 8).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end()),
             needed_from: floor,
-            next_min: floor,
+            next_min: floor.max(marks.end()),
             ..Options::spool(LogId::from_bytes(log_id))
         };
         let (writer, recovery) = Writer::open(Arc::clone(&settings.disk), folder, &options)?;
         if let Some(torn) = &recovery.torn {
             warn!(%lane, bytes = torn.bytes, "cut an unfinished batch from the end of the spool");
         }
+        let marks = marks.clone();
         // What lies between floor and oldest is missing; without a book nobody knows.
         let floor = if book.is_known() { floor } else { floor.max(recovery.oldest) };
         let reader = writer.log().reader(floor);
@@ -94,11 +103,13 @@ impl LaneSpool {
             reader,
             floor,
             leased: VecDeque::new(),
-            holes: Holes::default(),
+            holes: Holes::after(marks.acked.filter(|it| it.end == floor)),
             acked: BTreeMap::new(),
             epoch: Epoch::random(settings.entropy),
             next_seq: EventSeq::FIRST,
             resume: None,
+            marks,
+            newest: None,
             bytes_max,
             is_failing: false,
         };
@@ -143,6 +154,8 @@ impl LaneSpool {
         }
         self.is_failing = false;
         let header = batch.header();
+        let (epoch, last) = (header.epoch(), header.last_seq());
+        self.newest = Some(Mark { epoch, last, end: self.writer.next() });
         self.skip(header);
         if header.source() != Source::default() {
             self.resume = Some(header.source());
@@ -170,9 +183,15 @@ impl LaneSpool {
     }
 
     pub(super) fn sync(&mut self) {
-        if let Err(error) = self.writer.sync() {
-            self.note_failure(&error);
+        match self.writer.sync() {
+            Ok(_durable) => self.newest.take().into_iter().for_each(|it| self.marks.reach(it)),
+            Err(error) => self.note_failure(&error),
         }
+    }
+
+    /// How far the log is durable; to be written when it was synced.
+    pub(super) fn marks(&self) -> &LaneMarks {
+        &self.marks
     }
 
     fn note_failure(&mut self, error: &SeglogError) {
@@ -222,6 +241,7 @@ impl LaneSpool {
     /// Lets go of what lies below `floor`; says whether room was made.
     pub(super) fn drop_before(&mut self, floor: Index) -> bool {
         self.floor = self.floor.max(floor);
+        self.marks.drop_before(self.floor);
         self.leased.retain(|it| it.index >= self.floor);
         if self.reader.position() < self.floor {
             self.reader.rewind(self.floor);
@@ -258,14 +278,14 @@ impl LaneSpool {
                 continue;
             };
             let header = *sealed.header();
-            gaps.extend(self.holes.batch(self.lane, &header));
+            gaps.extend(self.holes.batch(self.lane, &header, &self.marks));
             let (epoch, last_seq) = (header.epoch(), header.last_seq());
             let digest = Sha256::of(sealed.bytes());
             self.leased.push_back(Leased { index: record.index, epoch, last_seq, digest });
             batches.push(sealed);
         }
         if self.reader.position() >= self.writer.log().flushed() {
-            gaps.extend(self.holes.end(self.lane));
+            gaps.extend(self.holes.end(self.lane, &self.marks));
         }
         Ok(Lease { batches, gaps })
     }
@@ -278,7 +298,9 @@ impl LaneSpool {
                 break;
             }
             self.acked.insert(epoch, Some((first.last_seq, first.digest)));
-            floor = Some(first.index.plus(1));
+            let end = first.index.plus(1);
+            self.marks.acked = Some(Mark { epoch, last: first.last_seq, end });
+            floor = Some(end);
             self.leased.pop_front();
         }
         // Epochs before the one that is being acknowledged are drained; the present one stays.
@@ -312,7 +334,7 @@ impl LaneSpool {
 
     pub(super) fn rewind(&mut self) {
         self.leased.clear();
-        self.holes = Holes::default();
+        self.holes = Holes::after(self.marks.acked.filter(|it| it.end == self.floor));
         self.reader.rewind(self.floor);
     }
 

@@ -64,6 +64,12 @@ pub(crate) fn tear(folder: &Path) {
     File::options().append(true).open(&last.file).unwrap().write_all(&torn).unwrap();
 }
 
+/// Cuts a segment off before a record, so that this one and all after it in the file are gone.
+pub(crate) fn cut(first_lost: &Record) {
+    let file = File::options().write(true).open(&first_lost.file).unwrap();
+    file.set_len((first_lost.at - RECORD_HEAD_BYTES) as u64).unwrap();
+}
+
 /// Flips one bit in the middle of a record's payload.
 pub(crate) fn flip(record: &Record) {
     use std::os::unix::fs::FileExt;

@@ -1,7 +1,8 @@
 //! Batches that are missing between those that can be read.
 //!
 //! A lost record says nothing of itself; its neighbours do: the numbers between the last event before
-//! and the first one after it are lost, exactly those, when both are of one epoch.
+//! and the first one after it are lost, exactly those, when both are of one epoch. Where an epoch ends
+//! in the hole, its high-water mark says which its last event was.
 
 use std::ops::Range;
 
@@ -12,7 +13,10 @@ use cordon_shared::{
     seglog::{Gap, GapCause, Index},
 };
 
-use crate::spool::Shed;
+use crate::spool::{
+    Shed,
+    marks::{LaneMarks, Mark},
+};
 
 /// Records that are missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +34,11 @@ pub(super) struct Holes {
 }
 
 impl Holes {
+    /// Reading begins right after this batch.
+    pub(super) fn after(acked: Option<Mark>) -> Self {
+        Self { before: acked.map(|it| (it.epoch, it.last)), hole: None }
+    }
+
     /// A gap of the log.
     pub(super) fn gap(&mut self, gap: &Gap) {
         if gap.cause != GapCause::Trimmed {
@@ -49,26 +58,71 @@ impl Holes {
     }
 
     /// A batch that can be read: what was lost just before it, and its records.
-    pub(super) fn batch(&mut self, lane: Lane, next: &Header) -> Option<(Shed, Range<Index>)> {
+    pub(super) fn batch(&mut self, lane: Lane, next: &Header, marks: &LaneMarks) -> Vec<Missing> {
         let before = self.before.replace((next.epoch(), next.last_seq()));
-        let hole = self.hole.take()?;
-        let shed = between(lane, before, next).unwrap_or(unknown(lane, hole.count));
-        Some((shed, hole.from..hole.until))
+        let Some(hole) = self.hole.take() else { return Vec::new() };
+        missing(lane, before, hole, marks, Some(next))
     }
 
     /// Nothing more can be read for now: what was lost at the end, and its records.
-    pub(super) fn end(&mut self, lane: Lane) -> Option<(Shed, Range<Index>)> {
-        let hole = self.hole.take()?;
-        Some((unknown(lane, hole.count), hole.from..hole.until))
+    pub(super) fn end(&mut self, lane: Lane, marks: &LaneMarks) -> Vec<Missing> {
+        let Some(hole) = self.hole.take() else { return Vec::new() };
+        // Whatever comes next is of a later epoch.
+        missing(lane, self.before.take(), hole, marks, None)
     }
 }
 
-fn between(lane: Lane, before: Option<(Epoch, EventSeq)>, next: &Header) -> Option<Shed> {
-    let (_, last_before) = before.filter(|(epoch, _)| *epoch == next.epoch())?;
-    let first = last_before.checked_add(1)?;
-    let count = next.first_seq().as_u64().checked_sub(first.as_u64()).filter(|it| *it > 0)?;
-    let last = EventSeq::from_u64(next.first_seq().as_u64() - 1)?;
-    let range = Some((next.epoch(), first, last));
+/// What is missing, and its records.
+type Missing = (Shed, Range<Index>);
+
+/// Goes through the epochs that end in the hole, then to `next`.
+fn missing(
+    lane: Lane,
+    mut before: Option<(Epoch, EventSeq)>,
+    hole: Hole,
+    marks: &LaneMarks,
+    next: Option<&Header>,
+) -> Vec<Missing> {
+    let (mut from, mut lost) = (hole.from, Vec::new());
+    for mark in &marks.durable {
+        let is_next = next.is_some_and(|it| it.epoch() == mark.epoch);
+        if is_next || mark.end <= from || mark.end > hole.until {
+            continue;
+        }
+        let first = first_missing(before, mark.epoch, from);
+        let shed = first.and_then(|it| exactly(lane, mark.epoch, it, mark.last));
+        lost.push((shed.unwrap_or(unknown(lane, mark.end.since(from))), from..mark.end));
+        (before, from) = (Some((mark.epoch, mark.last)), mark.end);
+    }
+    if from == hole.until {
+        return lost;
+    }
+    // An epoch that ended in the hole before any of its marks was not counted out.
+    let is_known =
+        |it: &&Header| from > hole.from || before.is_some_and(|(epoch, _)| epoch == it.epoch());
+    let shed = next.filter(is_known).and_then(|next| {
+        let first = first_missing(before, next.epoch(), from)?;
+        let last = EventSeq::from_u64(next.first_seq().as_u64().checked_sub(1)?)?;
+        exactly(lane, next.epoch(), first, last)
+    });
+    // Without numbers: as many as records that are missing.
+    let count = if lost.is_empty() { hole.count } else { hole.until.since(from) };
+    lost.push((shed.unwrap_or(unknown(lane, count)), from..hole.until));
+    lost
+}
+
+/// The first event of `epoch` that is missing from the record `from` on.
+fn first_missing(before: Option<(Epoch, EventSeq)>, epoch: Epoch, from: Index) -> Option<EventSeq> {
+    match before {
+        Some((same, last)) if same == epoch => last.checked_add(1),
+        Some(_) => Some(EventSeq::FIRST),
+        None => (from == Index::ZERO).then_some(EventSeq::FIRST),
+    }
+}
+
+fn exactly(lane: Lane, epoch: Epoch, first: EventSeq, last: EventSeq) -> Option<Shed> {
+    let count = (last.as_u64() + 1).checked_sub(first.as_u64()).filter(|it| *it > 0)?;
+    let range = Some((epoch, first, last));
     Some(Shed { lane, cause: LossCause::Corrupt, range, count })
 }
 

@@ -1,0 +1,228 @@
+//! High-water marks: how far each lane's log was once known to be durable (F-10).
+//!
+//! In: after each sync, the last batch of each epoch that is on disk, and the last one acknowledged.
+//! Out, at open: where a log must at least end. A log that ends before was cut from outside, and what
+//! is missing is declared by its numbers. It never decides what is let go; that is the book's.
+//!
+//! One block, overwritten in place and never synced for itself: after a loss of power an older one, or
+//! none, is there, which asks for less. It never runs ahead of the log.
+//!
+//! ```text
+//! spool/marks, 4 KiB                          all numbers little-endian
+//!   0   4   magic "CDNM"
+//!   4   2   version = 1
+//!   6   2   zero
+//!   8   …   each lane: the mark acknowledged last, then 16 of epochs, oldest first; each 24 bytes:
+//!           epoch 8 (0: none), number of its last event 8, index after its record 8
+//!   …   4   crc32c of the block up to here
+//! ```
+
+use std::{
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cordon_shared::{
+    id::{Epoch, EventSeq},
+    seglog::{Disk, DiskFile, Index, Mode},
+};
+use tracing::warn;
+
+/// The file's name.
+const NAME: &str = "marks";
+
+const MAGIC: [u8; 4] = *b"CDNM";
+const VERSION: u16 = 1;
+
+/// Size of the file.
+const BLOCK_BYTES: usize = 4 << 10;
+
+/// Epochs of a lane that are kept (chosen: restarts in one outage); of older ones the records that are
+/// missing are counted, not their events.
+const EPOCHS_MAX: usize = 16;
+
+/// The last batch of an epoch: of its numbers and of its lane's records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Mark {
+    pub(super) epoch: Epoch,
+    pub(super) last: EventSeq,
+    /// The index after its record.
+    pub(super) end: Index,
+}
+
+/// The marks of a lane.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct LaneMarks {
+    /// Of the batch that was acknowledged last.
+    pub(super) acked: Option<Mark>,
+    /// Of batches that are durable and were not acknowledged, oldest first.
+    pub(super) durable: Vec<Mark>,
+}
+
+impl LaneMarks {
+    /// All up to `mark` is durable.
+    pub(super) fn reach(&mut self, mark: Mark) {
+        self.durable.retain(|it| it.epoch != mark.epoch);
+        if self.durable.len() >= EPOCHS_MAX {
+            self.durable.remove(0);
+        }
+        self.durable.push(mark);
+    }
+
+    /// All below `floor` is done with.
+    pub(super) fn drop_before(&mut self, floor: Index) {
+        self.durable.retain(|it| it.end > floor);
+    }
+
+    /// Where the log ends at least.
+    pub(super) fn end(&self) -> Index {
+        self.durable.last().map_or(Index::ZERO, |it| it.end)
+    }
+}
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct Marks {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    file: Option<Arc<dyn DiskFile>>,
+    /// As they were read or written last.
+    written: [LaneMarks; 3],
+}
+
+impl Marks {
+    /// Reads the file in the spool's folder. Never fails: what is not there asks for nothing.
+    pub(super) fn open(disk: Arc<dyn Disk>, folder: &Path) -> Self {
+        let path = folder.join(NAME);
+        let mut it = Self { disk, path, file: None, written: Default::default() };
+        if let Err(error) = it.read() {
+            it.warn(&error);
+        }
+        it
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let file = match self.disk.open(&self.path, Mode::Existing) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        let mut bytes = vec![0; BLOCK_BYTES];
+        file.read_at(&mut bytes, 0)?;
+        self.file = Some(file);
+        match decode(&bytes) {
+            Some(marks) => self.written = marks,
+            None if bytes.iter().all(|it| *it == 0) => (),
+            None => warn!("`{}` is damaged: a cut log would not show", self.path.display()),
+        }
+        Ok(())
+    }
+
+    /// What stands on disk.
+    pub(super) fn lanes(&self) -> &[LaneMarks; 3] {
+        &self.written
+    }
+
+    /// Overwrites them, when they changed. A disk that refuses keeps the older ones.
+    pub(super) fn write(&mut self, marks: [LaneMarks; 3]) {
+        if marks == self.written {
+            return;
+        }
+        match self.put(&encode(&marks)) {
+            Ok(()) => self.written = marks,
+            Err(error) => self.warn(&error),
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => self.disk.open(&self.path, Mode::Emptied)?,
+        };
+        file.write_at(bytes, 0)?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn warn(&self, error: &io::Error) {
+        warn!("failed to keep `{}`: a cut log may not show: {error}", self.path.display());
+    }
+}
+
+fn encode(marks: &[LaneMarks; 3]) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&[0; 2]);
+    for lane in marks {
+        let durable = (0..EPOCHS_MAX).map(|at| lane.durable.get(at).copied());
+        for mark in std::iter::once(lane.acked).chain(durable) {
+            let numbers = mark.map(|it| [it.epoch.as_u64(), it.last.as_u64(), it.end.as_u64()]);
+            for number in numbers.unwrap_or_default() {
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+    }
+    let crc = crc32c::crc32c(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes.resize(BLOCK_BYTES, 0);
+    bytes
+}
+
+/// A whole block, or nothing.
+fn decode(bytes: &[u8]) -> Option<[LaneMarks; 3]> {
+    let (head, mut rest) = bytes.split_first_chunk::<8>()?;
+    let [version_low, version_high] = VERSION.to_le_bytes();
+    if head.get(..6)? != [MAGIC.as_slice(), &[version_low, version_high]].concat() {
+        return None;
+    }
+    let mut marks: [LaneMarks; 3] = Default::default();
+    for lane in &mut marks {
+        lane.acked = take_mark(&mut rest)?;
+        for _ in 0..EPOCHS_MAX {
+            lane.durable.extend(take_mark(&mut rest)?);
+        }
+    }
+    let covered = bytes.get(..bytes.len() - rest.len())?;
+    (u32::from_le_bytes(*rest.first_chunk()?) == crc32c::crc32c(covered)).then_some(marks)
+}
+
+fn take_mark(rest: &mut &[u8]) -> Option<Option<Mark>> {
+    let mut numbers = [0; 3];
+    for number in &mut numbers {
+        let (bytes, after) = rest.split_first_chunk()?;
+        (*number, *rest) = (u64::from_le_bytes(*bytes), after);
+    }
+    let [epoch, last, end] = numbers;
+    let Some(epoch) = Epoch::from_u64(epoch) else { return Some(None) };
+    Some(Some(Mark { epoch, last: EventSeq::from_u64(last)?, end: Index::from_u64(end) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_shared::{
+        id::{Epoch, EventSeq},
+        seglog::Index,
+    };
+
+    use super::{LaneMarks, Mark, decode, encode};
+
+    fn mark(number: u64) -> Mark {
+        let epoch = Epoch::from_u64(number).expect("not zero");
+        let last = EventSeq::from_u64(number * 10).expect("not zero");
+        Mark { epoch, last, end: Index::from_u64(number * 100) }
+    }
+
+    #[test]
+    fn a_damaged_block_is_none() {
+        let mut lane = LaneMarks { acked: Some(mark(1)), ..LaneMarks::default() };
+        (2..=40).for_each(|it| lane.reach(mark(it)));
+        let marks = [lane, LaneMarks::default(), LaneMarks::default()];
+        let block = encode(&marks);
+        assert_eq!(decode(&block), Some(marks));
+        for at in 0..1_236 {
+            let mut hit = block.clone();
+            hit[at] ^= 4;
+            assert_eq!(decode(&hit), None, "flipped at {at}");
+        }
+    }
+}
