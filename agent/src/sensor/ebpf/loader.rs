@@ -130,6 +130,12 @@ pub fn load(settings: &Settings<'_>) -> Result<Loaded, SensorError> {
         if let Err(error) = pins::remove_object(folder) {
             tracing::warn!("failed to remove the pins in `{}`: {error}", folder.display());
         }
+        // The agent's own folder goes too, unless another object is pinned there.
+        if let Some(agent) = folder.parent()
+            && let Err(error) = pins::remove_empty(agent)
+        {
+            tracing::warn!("failed to remove the folder `{}`: {error}", agent.display());
+        }
     }
     loaded
 }

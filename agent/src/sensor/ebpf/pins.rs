@@ -79,6 +79,17 @@ pub fn remove_object(folder: &Path) -> io::Result<()> {
     remove_folder(folder)
 }
 
+/// Removes an agent's folder in which nothing is pinned; one with pins stays.
+///
+/// # Errors
+/// What the kernel says.
+pub fn remove_empty(folder: &Path) -> io::Result<()> {
+    match remove_folder(folder) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => removed,
+    }
+}
+
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
         Ok(entries) => entries.map(|it| it.map(|it| it.path())).collect(),
