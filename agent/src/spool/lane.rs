@@ -65,8 +65,8 @@ pub struct LaneSpool {
     resume: Option<Source>,
     /// How far the log is known to be durable.
     marks: LaneMarks,
-    /// The batch that was written last.
-    newest: Option<Mark>,
+    /// What was written since.
+    written: LaneMarks,
     bytes_max: u64,
     is_failing: bool,
 }
@@ -109,7 +109,7 @@ impl LaneSpool {
             next_seq: EventSeq::FIRST,
             resume: None,
             marks,
-            newest: None,
+            written: LaneMarks::default(),
             bytes_max,
             is_failing: false,
         };
@@ -155,7 +155,7 @@ impl LaneSpool {
         self.is_failing = false;
         let header = batch.header();
         let (epoch, last) = (header.epoch(), header.last_seq());
-        self.newest = Some(Mark { epoch, last, end: self.writer.next() });
+        self.written.reach(Mark { epoch, last, end: self.writer.next() });
         self.skip(header);
         if header.source() != Source::default() {
             self.resume = Some(header.source());
@@ -184,7 +184,9 @@ impl LaneSpool {
 
     pub(super) fn sync(&mut self) {
         match self.writer.sync() {
-            Ok(_durable) => self.newest.take().into_iter().for_each(|it| self.marks.reach(it)),
+            Ok(_durable) => {
+                self.written.durable.drain(..).for_each(|it| self.marks.reach(it));
+            }
             Err(error) => self.note_failure(&error),
         }
     }
@@ -347,13 +349,15 @@ impl LaneSpool {
         back::holds(&self.writer.log(), epoch, last_seq)
     }
 
-    /// The epochs that are still held.
+    /// The epochs that are still held, and how far: opening the log made it durable.
     fn know_epochs(&mut self) -> Result<(), SeglogError> {
         let mut reader = self.writer.log().reader(self.floor);
         while let Some(entry) = reader.next_entry()? {
             let Entry::Record(record) = entry else { continue };
             if let Ok(header) = Header::parse(&record.payload) {
-                self.acked.entry(header.epoch()).or_insert(None);
+                let (epoch, last) = (header.epoch(), header.last_seq());
+                self.acked.entry(epoch).or_insert(None);
+                self.marks.reach(Mark { epoch, last, end: record.index.plus(1) });
             }
         }
         Ok(())

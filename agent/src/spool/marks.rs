@@ -5,7 +5,8 @@
 //! is missing is declared by its numbers. It never decides what is let go; that is the book's.
 //!
 //! One block, overwritten in place and never synced for itself: after a loss of power an older one, or
-//! none, is there, which asks for less. It never runs ahead of the log.
+//! none, is there, which asks for less. It never runs ahead of the log. At open the log itself says
+//! more: it is durable then, and its own records are marks too.
 //!
 //! ```text
 //! spool/marks, 4 KiB                          all numbers little-endian
@@ -61,13 +62,22 @@ pub(super) struct LaneMarks {
 }
 
 impl LaneMarks {
-    /// All up to `mark` is durable.
+    /// All of the epoch up to `mark` is durable. One that says less than was known says nothing.
     pub(super) fn reach(&mut self, mark: Mark) {
+        if self.durable.iter().any(|it| it.epoch == mark.epoch && it.end >= mark.end) {
+            return;
+        }
         self.durable.retain(|it| it.epoch != mark.epoch);
-        if self.durable.len() >= EPOCHS_MAX {
+        let at = self.durable.partition_point(|it| it.end < mark.end);
+        self.durable.insert(at, mark);
+        if self.durable.len() > EPOCHS_MAX {
             self.durable.remove(0);
         }
-        self.durable.push(mark);
+    }
+
+    /// Whether epochs before the first may be forgotten.
+    pub(super) fn is_full(&self) -> bool {
+        self.durable.len() >= EPOCHS_MAX
     }
 
     /// All below `floor` is done with.
@@ -89,15 +99,17 @@ pub(super) struct Marks {
     file: Option<Arc<dyn DiskFile>>,
     /// As they were read or written last.
     written: [LaneMarks; 3],
+    is_failing: bool,
 }
 
 impl Marks {
     /// Reads the file in the spool's folder. Never fails: what is not there asks for nothing.
     pub(super) fn open(disk: Arc<dyn Disk>, folder: &Path) -> Self {
         let path = folder.join(NAME);
-        let mut it = Self { disk, path, file: None, written: Default::default() };
+        let (written, is_failing) = (Default::default(), false);
+        let mut it = Self { disk, path, file: None, written, is_failing };
         if let Err(error) = it.read() {
-            it.warn(&error);
+            it.note_failure(&error);
         }
         it
     }
@@ -129,8 +141,8 @@ impl Marks {
             return;
         }
         match self.put(&encode(&marks)) {
-            Ok(()) => self.written = marks,
-            Err(error) => self.warn(&error),
+            Ok(()) => (self.written, self.is_failing) = (marks, false),
+            Err(error) => self.note_failure(&error),
         }
     }
 
@@ -144,8 +156,11 @@ impl Marks {
         Ok(())
     }
 
-    fn warn(&self, error: &io::Error) {
-        warn!("failed to keep `{}`: a cut log may not show: {error}", self.path.display());
+    fn note_failure(&mut self, error: &io::Error) {
+        if !self.is_failing {
+            warn!("failed to keep `{}`: a cut log may not show: {error}", self.path.display());
+        }
+        self.is_failing = true;
     }
 }
 

@@ -84,12 +84,15 @@ fn missing(
     next: Option<&Header>,
 ) -> Vec<Missing> {
     let (mut from, mut lost) = (hole.from, Vec::new());
-    for mark in &marks.durable {
+    for (at, mark) in marks.durable.iter().enumerate() {
         let is_next = next.is_some_and(|it| it.epoch() == mark.epoch);
         if is_next || mark.end <= from || mark.end > hole.until {
             continue;
         }
-        let first = first_missing(before, mark.epoch, from);
+        // Where the forgotten epochs end and the oldest one that is kept begins, nobody knows.
+        let goes_on = before.is_some_and(|it| it.0 == mark.epoch);
+        let is_known = goes_on || at > 0 || !marks.is_full();
+        let first = first_missing(before, mark.epoch, from).filter(|_| is_known);
         let shed = first.and_then(|it| exactly(lane, mark.epoch, it, mark.last));
         lost.push((shed.unwrap_or(unknown(lane, mark.end.since(from))), from..mark.end));
         (before, from) = (Some((mark.epoch, mark.last)), mark.end);
