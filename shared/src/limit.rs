@@ -59,6 +59,11 @@ pub const ANCESTRY_MAX: usize = 16;
 /// Fields of one log record.
 pub const LOG_FIELDS_MAX: usize = 64;
 
+/// Entries of a batch's body, those inside its events included: its tables, and log records that have
+/// the most.
+pub const BATCH_ENTRIES_MAX: usize =
+    BATCH_STRINGS_MAX + BATCH_PROCESSES_MAX + BATCH_EVENTS_MAX + BATCH_EVENTS_MAX * LOG_FIELDS_MAX;
+
 // --- The session ---
 
 /// One gRPC message: a batch and its framing.

@@ -143,6 +143,22 @@ async fn f_28_a_message_of_a_hundred_megabytes_is_refused_before_it_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f_28_a_hello_of_half_a_million_positions_is_refused_before_it_is_decoded() {
+    let (mut collector, agent) = enrolled().await;
+    let mut link = agent.open(collector.sessions()).await;
+    let positions = vec![v1::LanePosition::default(); 500_000];
+    link.say(Up::Hello(v1::Hello { positions, ..crate::agent::hello(BOOT) })).await;
+    expect!["InvalidArgument: a message may have 4096 entries at most"]
+        .assert_eq(&link.end().await);
+    let (mut link, _) = agent.session(collector.sessions(), BOOT).await;
+    let positions = vec![v1::LanePosition::default(); 5_000];
+    link.say(Up::Hello(v1::Hello { positions, ..crate::agent::hello(BOOT) })).await;
+    expect!["GOODBYE_REASON_BAD_INPUT: a message may have 4096 entries at most"]
+        .assert_eq(&link.end().await);
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_begins_with_anything_but_a_hello_ends() {
     let (mut collector, agent) = enrolled().await;
     let mut link = agent.open(collector.sessions()).await;

@@ -1,7 +1,10 @@
 //! The body: built event by event and sealed; opened under caps.
 
 use bytes::Bytes;
-use cordon_proto::v1;
+use cordon_proto::{
+    count::{self, CountError},
+    v1,
+};
 use prost::Message;
 
 use super::{
@@ -185,6 +188,9 @@ fn count_entries(raw: &[u8], events_wanted: usize) -> Result<(), BatchError> {
     }
     if processes > limit::BATCH_PROCESSES_MAX {
         return Err(refuse("processes", "at most 768"));
+    }
+    if count::entries::<v1::BatchBody>(raw, limit::BATCH_ENTRIES_MAX) == Err(CountError::TooMany) {
+        return Err(refuse("entries", "at most 50176, all together"));
     }
     Ok(())
 }

@@ -19,6 +19,9 @@ use crate::{
     time::ClockSample,
 };
 
+// A hello that is full, sensors included, is not too much for the wire.
+const _: () = assert!(limit::HELLO_POSITIONS_MAX + 64 <= cordon_proto::codec::ENTRIES_MAX);
+
 /// What an agent says of its machine. Never its identity: that is in its certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HostFacts {

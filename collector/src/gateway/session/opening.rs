@@ -21,7 +21,12 @@ use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 use tracing::{debug, warn};
 
-use super::{AccessError, Ground, boot::BootEpoch, credit, stream::Stream};
+use super::{
+    AccessError, Ground,
+    boot::BootEpoch,
+    credit,
+    stream::{Stream, is_broken},
+};
 use crate::{
     gateway::{admission::TooMany, concern::Concern, hello, registry::Connected, status},
     ingest::board::Position,
@@ -104,6 +109,11 @@ async fn first(inbound: &mut Streaming<v1::AgentMessage>) -> Result<Hello, Statu
     let Ok(message) = message else {
         return Err(Status::deadline_exceeded("a hello must come within 5 s"));
     };
+    let message = message.inspect_err(|status| {
+        if is_broken(status) {
+            Count::BrokenStreams.add(1);
+        }
+    });
     match message?.and_then(|it| it.message) {
         Some(v1::agent_message::Message::Hello(wire)) => {
             words::hello_from(&wire).map_err(|error| {

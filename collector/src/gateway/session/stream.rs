@@ -354,7 +354,7 @@ impl Stream {
 
     /// The transport could not make a message of what came.
     fn broken(&self, status: &Status) -> Result<(), End> {
-        if matches!(status.code(), Code::Cancelled | Code::Unknown | Code::Unavailable) {
+        if !is_broken(status) {
             debug!("a stream broke off: {status}");
             return Err(End::Gone);
         }
@@ -380,6 +380,11 @@ impl Stream {
         drop(tokio::time::timeout(DRAIN_GRACE, answered).await);
         End::Goodbye(v1::GoodbyeReason::Stopping, "the collector stops; come back".to_owned())
     }
+}
+
+/// Whether the transport could not make a message of what came, or only broke off.
+pub(super) fn is_broken(status: &Status) -> bool {
+    !matches!(status.code(), Code::Cancelled | Code::Unknown | Code::Unavailable)
 }
 
 /// What the call ends with beside the goodbye; nothing when all is well.

@@ -148,6 +148,19 @@ fn a_table_without_end_is_refused_before_it_is_decoded() {
 }
 
 #[test]
+fn f_28_a_list_without_end_inside_an_event_is_refused_before_it_is_decoded() {
+    let ancestry = vec![v1::Ancestor::default(); 300_000];
+    let launch = v1::ProcessLaunch { ancestry, ..Default::default() };
+    let event =
+        v1::Event { body: Some(v1::event::Body::ProcessLaunch(launch)), ..Default::default() };
+    let body = v1::BatchBody { events: vec![event], ..Default::default() };
+    check(
+        around_message(&body, 1),
+        &expect!["batch body: `entries` must be at most 50176, all together"],
+    );
+}
+
+#[test]
 fn noise_is_not_a_body() {
     let noise = [0xff; 100];
     let packed = zstd::bulk::compress(&noise, 1).expect("compresses");
