@@ -18,22 +18,18 @@
 //! is an eighth of its quota, 64 KiB to 8 MiB, and is the unit in which it sheds.
 
 mod book;
+mod error;
 mod lane;
 mod marks;
 mod reserve;
 mod shed;
 
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, io, path::Path, sync::Arc};
 
 use cordon_shared::{
     batch::{Sealed, Source},
     digest::Sha256,
     entropy::Entropy,
-    error::{Classify, Kind},
     event::health::LossCause,
     id::{Epoch, EventSeq, Lane},
     seglog::{Disk, Index, SeglogError},
@@ -46,48 +42,10 @@ use self::{
     reserve::Reserve,
 };
 pub use self::{
+    error::SpoolError,
     lane::LaneSpool,
     shed::{Fate, Shed},
 };
-
-/// Why the spool cannot be had. Once open, it refuses nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
-    /// A folder cannot be made: look at the disk and the configuration.
-    #[error("failed to make the folder `{path}`")]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Another process has the spool.
-    #[error("`{path}` is in use by another agent: stop it, or give this one its own `data_dir`")]
-    InUse {
-        /// The spool's folder.
-        path: PathBuf,
-    },
-    /// A lane's log cannot be opened or read.
-    #[error("failed to open the {lane} lane of the spool")]
-    Log {
-        /// Which lane.
-        lane: Lane,
-        /// Why.
-        #[source]
-        source: SeglogError,
-    },
-}
-
-impl Classify for SpoolError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Folder { .. } => Kind::Unavailable,
-            Self::InUse { .. } => Kind::Conflict,
-            Self::Log { source, .. } => source.kind(),
-        }
-    }
-}
 
 /// How far an epoch of a lane was acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -157,6 +115,11 @@ impl Spool {
             }
         };
         let lanes = [open(Lane::Critical)?, open(Lane::Network)?, open(Lane::File)?];
+        let is_forgotten =
+            || !book.is_known() && lanes.iter().any(|it| it.next_record() > Index::ZERO);
+        if book.is_damaged() || is_forgotten() {
+            book.rebuild(Lane::ALL.map(|it| (it, lanes[it.index()].floor())));
+        }
         if let Some((epoch, last_seq)) = book.interrupted() {
             let is_written = lanes[Lane::Critical.index()].holds(epoch, last_seq);
             book.conclude(
@@ -177,13 +140,7 @@ impl Spool {
         let path = settings.folder.join(lane.as_str());
         let made = settings.disk.create_dir(&path);
         made.map_err(|source| SpoolError::Folder { path: path.clone(), source })?;
-        let [critical, network, file] = marks.lanes();
-        let marks = match lane {
-            Lane::Critical => critical,
-            Lane::Network => network,
-            Lane::File => file,
-        };
-        LaneSpool::open(lane, &path, (book, marks), settings)
+        LaneSpool::open(lane, &path, (book, marks.lane(lane)), settings)
             .map_err(|source| SpoolError::Log { lane, source })
     }
 
@@ -251,7 +208,8 @@ impl Spool {
             go_back(&mut self.book);
             return false;
         }
-        self.lane_mut(lane).drop_before(until)
+        self.lane_mut(lane).raise_floor(until);
+        self.lane_mut(lane).trim()
     }
 
     /// Whether all that was given up stands on disk: only then its sources may let go of it.
@@ -309,7 +267,12 @@ impl Spool {
         for lane in &mut self.lanes {
             lane.sync();
         }
-        self.book.save(Against::PowerLoss);
+        if self.book.save(Against::PowerLoss) {
+            // What could not be trimmed when it was done with.
+            for lane in self.lanes.iter_mut().filter(|it| it.is_trim_due()) {
+                lane.trim();
+            }
+        }
         let marks = self.lanes.each_ref().map(LaneSpool::marks);
         self.marks.write(marks.map(LaneMarks::clone));
         // What is owed goes before what may be needed.
@@ -359,11 +322,11 @@ impl Spool {
     fn let_go(&mut self, lane: Lane, floor: Option<Index>) {
         let Some(floor) = floor else { return };
         self.book.acknowledge(lane, floor);
-        if self.lane(lane).is_segment_below(floor) {
-            // Or what is trimmed would look lost after a crash.
-            self.book.save(Against::PowerLoss);
+        self.lane_mut(lane).raise_floor(floor);
+        // Unless it stands in the book what is trimmed would look lost after a crash.
+        if self.lane(lane).is_trim_due() && self.book.save(Against::PowerLoss) {
+            self.lane_mut(lane).trim();
         }
-        self.lane_mut(lane).drop_before(floor);
     }
 
     /// What was leased and is not acknowledged will be leased again.

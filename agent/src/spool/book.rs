@@ -3,7 +3,8 @@
 //! In: what was acknowledged and what was given up. Out: where to go on after a restart, and the
 //! losses, to be declared. Nothing is let go before it stands in here: so after `kill -9` no loss is
 //! undeclared, on a full disk either (F-6). A loss stands in here until the batch that declares it is
-//! acknowledged: should that batch be lost too, it is owed again.
+//! acknowledged: should that batch be lost too, it is owed again. A book that is damaged is rebuilt from
+//! what the lanes hold, and says that losses may be forgotten: as one of each lane, of unknown count.
 //!
 //! For that it is a file of fixed size, made in advance and overwritten in place, which takes no room.
 //! (A file system that never overwrites, as btrfs, may refuse all the same: then nothing is let go.)
@@ -41,7 +42,7 @@ use cordon_shared::{
     id::{Epoch, EventSeq, Lane},
     seglog::{Disk, DiskFile, Index, Mode},
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use self::slot::SLOT_BYTES;
 use super::Shed;
@@ -90,6 +91,15 @@ pub(super) enum Against {
     PowerLoss,
 }
 
+/// Whether what was written is durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sync {
+    Done,
+    Due,
+    /// What was written since the last sync may be forgotten, whatever the next one says (F-8).
+    Failed,
+}
+
 /// The book.
 #[derive(Debug)]
 pub(super) struct Book {
@@ -101,19 +111,24 @@ pub(super) struct Book {
     state: State,
     /// As it is on disk; the default when nothing is.
     saved: State,
-    is_synced: bool,
+    sync: Sync,
     is_failing: bool,
+    /// It was found to say nothing, or less than it once did.
+    is_damaged: bool,
 }
 
 impl Book {
     /// Reads the book in the spool's folder, or makes it. Never fails: without a file nothing is let
-    /// go, and it is tried again with each save.
+    /// go, and it is tried again with each save. Of one that is damaged the older slot is taken, if
+    /// that is whole, and [`Book::is_damaged`] says so (F-11).
     pub(super) fn open(disk: Arc<dyn Disk>, folder: &Path) -> Self {
         let path = folder.join(NAME);
         let (state, saved) = (State::default(), State::default());
-        let (file, save, is_synced, is_failing) = (None, 0, true, false);
-        let mut it = Self { disk, path, file, save, state, saved, is_synced, is_failing };
+        let (file, save, sync) = (None, 0, Sync::Done);
+        let (is_failing, is_damaged) = (false, false);
+        let mut it = Self { disk, path, file, save, state, saved, sync, is_failing, is_damaged };
         if let Err(error) = it.read() {
+            it.is_damaged = true;
             it.note_failure(&error);
         }
         it
@@ -127,11 +142,19 @@ impl Book {
         let mut bytes = vec![0; 2 * SLOT_BYTES];
         let read = file.read_at(&mut bytes, 0)?;
         let is_empty = bytes.iter().all(|it| *it == 0);
-        let slots = bytes.chunks_exact(SLOT_BYTES).filter_map(slot::decode);
-        match slots.max_by_key(|it| it.0) {
-            Some((save, state)) => (self.save, self.state) = (save, state),
+        let slots: Vec<_> = bytes.chunks_exact(SLOT_BYTES).filter_map(slot::decode).collect();
+        let whole = slots.len() as u64;
+        match slots.into_iter().max_by_key(|it| it.0) {
+            Some((save, state)) => {
+                (self.save, self.state) = (save, state);
+                // From the second save on there are two.
+                self.is_damaged = whole < save.min(2);
+            }
             None if is_empty => (),
-            None => warn!("`{}` is damaged: some batches may be sent again", self.path.display()),
+            None => {
+                self.is_damaged = true;
+                return self.make();
+            }
         }
         self.saved = self.state.clone();
         let missing = bytes.get(read..).unwrap_or_default();
@@ -160,6 +183,23 @@ impl Book {
     /// Whether it was ever written: else its floors say nothing.
     pub(super) fn is_known(&self) -> bool {
         self.save > 0
+    }
+
+    /// Whether it said more once than it does now.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
+    /// Goes on from where the lanes stand, since nobody knows what the book said: of every lane, losses
+    /// may have stood in it that were never declared.
+    pub(super) fn rebuild(&mut self, floors: [(Lane, Index); 3]) {
+        let path = self.path.display();
+        error!("`{path}` is damaged: losses may be forgotten, and some batches sent again");
+        for (lane, floor) in floors {
+            self.raise_floor(lane, floor);
+            let (cause, range, count) = (LossCause::Corrupt, None, 0);
+            self.owe(Shed { lane, cause, range, count });
+        }
     }
 
     pub(super) fn floor(&self, lane: Lane) -> Index {
@@ -308,18 +348,21 @@ impl Book {
             self.make()?;
         }
         let Some(file) = &self.file else { return Ok(()) };
-        if self.state != self.saved || self.save == 0 {
-            let save = self.save + 1;
+        let is_suspect = self.sync == Sync::Failed;
+        if self.state != self.saved || self.save == 0 || is_suspect {
+            // What may be forgotten takes its own place again: the other slot is known to be there.
+            let save = if is_suspect { self.save } else { self.save + 1 };
             let at = if save.is_multiple_of(2) { 0 } else { SLOT_BYTES };
             // A slot that was written in part is the older one: the other stays in force.
             file.write_at(&slot::encode(save, &self.state), at as u64)?;
             self.save = save;
             self.saved = self.state.clone();
-            self.is_synced = false;
+            self.sync = if is_suspect { Sync::Failed } else { Sync::Due };
         }
-        if against == Against::PowerLoss && !self.is_synced {
+        if against == Against::PowerLoss && self.sync != Sync::Done {
+            self.sync = Sync::Failed;
             file.sync()?;
-            self.is_synced = true;
+            self.sync = Sync::Done;
         }
         Ok(())
     }

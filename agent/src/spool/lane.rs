@@ -80,7 +80,10 @@ impl LaneSpool {
     ) -> Result<Self, SeglogError> {
         let share = if lane == Lane::Critical { 2 } else { 4 };
         let bytes_max = settings.bytes_max / share;
-        let floor = book.floor(lane);
+        let is_known = book.is_known() && !book.is_damaged();
+        // What the collector has is done with, whatever the book says.
+        let acked = marks.acked.filter(|_| !is_known).map_or(Index::ZERO, |it| it.end);
+        let floor = book.floor(lane).max(acked);
         let mut log_id = [0; 16];
         settings.entropy.fill(&mut log_id);
         let options = Options {
@@ -95,7 +98,7 @@ impl LaneSpool {
         }
         let marks = marks.clone();
         // What lies between floor and oldest is missing; without a book nobody knows.
-        let floor = if book.is_known() { floor } else { floor.max(recovery.oldest) };
+        let floor = if is_known { floor } else { floor.max(recovery.oldest) };
         let reader = writer.log().reader(floor);
         let mut it = Self {
             lane,
@@ -234,20 +237,29 @@ impl LaneSpool {
         Some((until, losses))
     }
 
-    /// Whether a whole segment lies below `floor`.
-    pub(super) fn is_segment_below(&self, floor: Index) -> bool {
+    /// Whether there is a segment to trim.
+    pub(super) fn is_trim_due(&self) -> bool {
         let segments = self.writer.log().segments();
-        segments.len() > 1 && segments.first().is_some_and(|it| it.until <= floor)
+        segments.len() > 1 && segments.first().is_some_and(|it| it.until <= self.floor)
     }
 
-    /// Lets go of what lies below `floor`; says whether room was made.
-    pub(super) fn drop_before(&mut self, floor: Index) -> bool {
+    /// All below is acknowledged or shed.
+    pub(super) fn floor(&self) -> Index {
+        self.floor
+    }
+
+    /// What lies below `floor` is done with; it stays until [`LaneSpool::trim`].
+    pub(super) fn raise_floor(&mut self, floor: Index) {
         self.floor = self.floor.max(floor);
         self.marks.drop_before(self.floor);
         self.leased.retain(|it| it.index >= self.floor);
         if self.reader.position() < self.floor {
             self.reader.rewind(self.floor);
         }
+    }
+
+    /// Removes the segments that are done with; says whether room was made.
+    pub(super) fn trim(&mut self) -> bool {
         match self.writer.log().trim(self.floor) {
             Ok(trimmed) => trimmed.segments > 0,
             Err(error) => {

@@ -25,7 +25,7 @@ use std::{
 };
 
 use cordon_shared::{
-    id::{Epoch, EventSeq},
+    id::{Epoch, EventSeq, Lane},
     seglog::{Disk, DiskFile, Index, Mode},
 };
 use tracing::warn;
@@ -130,9 +130,9 @@ impl Marks {
         Ok(())
     }
 
-    /// What stands on disk.
-    pub(super) fn lanes(&self) -> &[LaneMarks; 3] {
-        &self.written
+    /// What stands on disk of a lane.
+    pub(super) fn lane(&self, lane: Lane) -> &LaneMarks {
+        &self.written[lane.index()]
     }
 
     /// Overwrites them, when they changed. A disk that refuses keeps the older ones.

@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use cordon_shared::{batch::Sealed, event::health::LossCause, id::Lane};
+use cordon_shared::{
+    batch::Sealed,
+    event::health::LossCause,
+    id::Lane,
+    seglog::{Errno, Fault, Op},
+};
 
-use super::{Bench, Shed};
+use super::{Bench, Shed, disk::segments};
 
 #[test]
 fn f_10_a_flipped_bit_costs_the_batch_that_it_hit_and_is_told() {
@@ -166,4 +171,113 @@ fn f_10_without_its_marks_a_spool_opens_and_claims_no_loss() {
         assert_eq!(bench.lease(Lane::Critical, 99), batches[1..3]);
         assert_eq!(bench.spool().owed(), [lost(&batches[3], &batches[3])]);
     }
+}
+
+/// What is owed when nobody knows what a book said: of every lane, so many as nobody knows.
+fn unknown() -> Vec<Shed> {
+    let of = |lane| Shed { lane, cause: LossCause::Corrupt, range: None, count: 0 };
+    Lane::ALL.map(of).into()
+}
+
+/// Ways in which a book comes to say nothing, or less than it did.
+const BOOK_DAMAGES: [fn(&Bench, &Path); 5] = [
+    |bench, book| [16, (28 << 10) + 16].into_iter().for_each(|it| bench.disk.flip(book, it, 0)),
+    |bench, book| {
+        let newest = |at: usize| bench.disk.bytes_of(book).map(|it| it[at + 8]);
+        let at = if newest(0) > newest(28 << 10) { 0 } else { 28 << 10 };
+        bench.disk.flip(book, at + 16, 0);
+    },
+    |bench, book| bench.disk.put(book, &[0; 56 << 10]),
+    |bench, book| bench.disk.put(book, &bench.disk.bytes_of(book).expect("is there")[..28 << 10]),
+    |bench, book| bench.disk.delete(book),
+];
+
+#[test]
+fn f_11_a_damaged_book_is_told_of_and_costs_nothing_that_is_there() {
+    for (number, damage) in BOOK_DAMAGES.into_iter().enumerate() {
+        let mut bench = Bench::new(1 << 20);
+        let mut batches = Vec::new();
+        while segments(&bench, "network").len() < 4 {
+            batches.push(bench.keep(Lane::Network, 50));
+        }
+        let mut acked = 0;
+        while segments(&bench, "network").len() > 2 {
+            let batch = bench.lease(Lane::Network, 1).remove(0);
+            bench.ack(&batch);
+            acked += 1;
+        }
+        bench.spool().sync();
+        bench.spool = None;
+        damage(&bench, Path::new("/spool/book"));
+        // Once more, and it is neither doubled nor forgotten.
+        for _ in 0..2 {
+            bench.reopen();
+            assert_eq!(bench.lease(Lane::Network, usize::MAX), batches[acked..], "damage {number}");
+            assert_eq!(bench.spool().owed(), unknown(), "damage {number}");
+        }
+    }
+}
+
+#[test]
+fn f_11_a_loss_that_only_the_book_knew_is_not_hidden_by_damage_to_it() {
+    let mut bench = Bench::new(1 << 20);
+    bench.keep(Lane::Critical, 1);
+    bench.disk.fail(Fault { op: Some(Op::Write), skip: 0, times: 1, errno: Errno::Io });
+    bench.push(Lane::Critical, 4);
+    bench.spool().sync();
+    assert_eq!(bench.spool().owed().len(), 1);
+    bench.spool = None;
+    BOOK_DAMAGES[0](&bench, Path::new("/spool/book"));
+    bench.reopen();
+    assert_eq!(bench.spool().owed(), unknown());
+}
+
+#[test]
+fn sp_1_what_is_acknowledged_is_not_trimmed_before_the_book_says_so() {
+    let mut bench = Bench::new(1 << 20);
+    while segments(&bench, "file").len() < 4 {
+        bench.keep(Lane::File, 200);
+    }
+    bench.spool().sync();
+    let batches = bench.lease(Lane::File, usize::MAX);
+    for _ in 0..2 {
+        bench.disk.fail(Fault { op: Some(Op::Write), skip: 0, times: 999, errno: Errno::Io });
+        batches.iter().for_each(|it| bench.ack(it));
+        assert_eq!(segments(&bench, "file").len(), 4, "a restart would tell them lost");
+        bench.disk.heal();
+        bench.reopen();
+        assert_eq!(bench.lease(Lane::File, usize::MAX), batches);
+    }
+    bench.disk.fail(Fault { op: Some(Op::Write), skip: 0, times: 999, errno: Errno::Io });
+    batches.iter().for_each(|it| bench.ack(it));
+    bench.disk.heal();
+    // What was done with and stayed goes as soon as the book can be written.
+    bench.spool().sync();
+    assert_eq!(segments(&bench, "file").len(), 1);
+    bench.reopen();
+    assert_eq!(bench.lease(Lane::File, usize::MAX), []);
+    assert_eq!(bench.spool().owed(), []);
+}
+
+#[test]
+fn f_8_a_book_that_was_not_synced_is_written_again_before_anything_is_let_go() {
+    let mut bench = Bench::new(1 << 20);
+    let mut batches = Vec::new();
+    while segments(&bench, "file").len() < 4 {
+        batches.push(bench.keep(Lane::File, 200));
+    }
+    bench.spool().sync();
+    assert_eq!(bench.lease(Lane::File, usize::MAX), batches);
+    bench.disk.fail(Fault { op: Some(Op::Sync), skip: 0, times: 1, errno: Errno::Io });
+    let acked = batches.len() - 1;
+    bench.ack(&batches[acked - 1]);
+    assert_eq!(segments(&bench, "file").len(), 4);
+    bench.spool().sync();
+    assert_eq!(segments(&bench, "file").len(), 1);
+    bench.spool = None;
+    // Nothing stays that was not synced.
+    bench.disk.power_loss(|| 0);
+    bench.reopen();
+    assert_eq!(bench.lease(Lane::File, usize::MAX), batches[acked..]);
+    assert_eq!(bench.spool().owed(), []);
 }

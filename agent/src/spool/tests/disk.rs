@@ -28,7 +28,7 @@ fn owed(bench: &mut Bench, lane: Lane) -> u64 {
     bench.spool().owed().into_iter().filter(|it| it.lane == lane).map(|it| it.count).sum()
 }
 
-fn segments(bench: &Bench, lane: &str) -> Vec<PathBuf> {
+pub(super) fn segments(bench: &Bench, lane: &str) -> Vec<PathBuf> {
     let folder = Path::new("/spool").join(lane);
     let is_segment =
         |it: &PathBuf| it.starts_with(&folder) && it.extension().is_some_and(|it| it == "seg");
