@@ -56,7 +56,7 @@ pub use self::error::ApiError;
 use crate::{
     auth::{Principal, role::Right, token::authenticate},
     lake::Lake,
-    notice::{Board, InForce},
+    notice::{Board, InForce, Trouble},
     store::{By, PAGE_ROWS_MAX, Page, Store},
 };
 
@@ -112,6 +112,8 @@ pub struct Api {
     pub rules: Rules,
     /// What is new.
     pub board: Board,
+    /// What is wrong.
+    pub troubles: Arc<dyn Fn() -> Vec<(Trouble, u64)> + Send + Sync>,
     /// Which keyring agents get.
     pub in_force: InForce,
     /// Whether an agent has an open session.

@@ -117,7 +117,6 @@ impl App {
         let feed = answer.feed(&fanout);
         upkeep::load_hosts(&store, ingest.hosts()).await?;
         let (keyring, keyring_seen) = watch::channel(Current::load(&store).await?);
-        let revocations = Revocations::load(&store).await?;
         let desk = desk::Desk {
             listener: api,
             lake,
@@ -125,6 +124,7 @@ impl App {
             authority: authority.fingerprint(),
             enrolment: reachable(&config.names, addresses.enrolment),
             metrics: desk::metrics(),
+            standing: (reserve.clone(), ingest.pressure()),
         };
         let enrolments = Enrolments {
             issuing: Arc::new(Issuing::new(authority, store.clone(), Arc::clone(&clock), entropy)?),
@@ -137,6 +137,7 @@ impl App {
         announce(&layout, addresses).map_err(system("write the addresses"))?;
         Ok(Self {
             reserve,
+            revocations: Revocations::load(&store).await?,
             store,
             journal,
             ingest,
@@ -148,7 +149,6 @@ impl App {
             enrolment,
             desk,
             enrolments,
-            revocations,
             keyring,
             addresses,
             clock,

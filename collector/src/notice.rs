@@ -1,12 +1,16 @@
-//! What is new, for those who watch now: events, detections, incidents, receipts.
+//! What is new, for those who watch now: events, detections, incidents, receipts; and what is wrong.
 //!
 //! Beside the road: the watch and the response post here, the API's live streams read. Nothing waits
 //! for a reader: one that falls behind by [`NOTICES_MAX`] misses some and is told how many. Nothing
 //! is kept: the lake and the store are the truth.
 
+mod trouble;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Notify, broadcast, watch};
+
+pub use self::trouble::{Trouble, Troubles};
 
 /// Notices that wait for the slowest reader (chosen: a few seconds of a busy fleet).
 pub const NOTICES_MAX: usize = 1_024;
@@ -22,33 +26,42 @@ pub struct Notice {
 
 /// Where notices are posted. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Board(broadcast::Sender<Notice>);
+pub struct Board {
+    notices: broadcast::Sender<Notice>,
+    troubles: Troubles,
+}
 
 impl Default for Board {
     fn default() -> Self {
-        Self(broadcast::channel(NOTICES_MAX).0)
+        Self { notices: broadcast::channel(NOTICES_MAX).0, troubles: Troubles::default() }
     }
 }
 
 impl Board {
+    /// What is wrong with the collector.
+    #[must_use]
+    pub fn troubles(&self) -> &Troubles {
+        &self.troubles
+    }
+
     /// Whether anybody reads: what nobody reads need not be made.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.notices.receiver_count() > 0
     }
 
     /// Posts a notice: its kind and a JSON object.
     pub fn post(&self, kind: &'static str, json: String) {
         if self.is_read() {
             // The last reader may just have left: then nobody misses it.
-            drop(self.0.send(Notice { kind, json: json.into() }));
+            drop(self.notices.send(Notice { kind, json: json.into() }));
         }
     }
 
     /// Reads what is posted from now on.
     #[must_use]
     pub fn read(&self) -> broadcast::Receiver<Notice> {
-        self.0.subscribe()
+        self.notices.subscribe()
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Api, ROUTES, Rules, openapi, router};
 use crate::{
     auth::{role::Role, token},
     lake::{Lake, Opening},
-    notice::{Board, InForce},
+    notice::{Board, InForce, Trouble},
     store::{By, NewApiToken, Store},
 };
 
@@ -40,6 +40,11 @@ struct Bed {
 
 impl Bed {
     async fn new() -> Self {
+        Self::with(Vec::new()).await
+    }
+
+    /// A collector with these troubles.
+    async fn with(troubles: Vec<(Trouble, u64)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let api = Api {
             store: Store::create(&dir.path().join("state")).await.unwrap(),
@@ -52,6 +57,7 @@ impl Bed {
             in_force: InForce::default(),
             rules: Rules { list: Arc::new(Default::default), reload: Arc::new(|| ()) },
             board: Board::default(),
+            troubles: Arc::new(move || troubles.clone()),
             is_connected: Arc::new(|_| false),
             connected: Arc::new(|| 10_000),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
@@ -197,6 +203,37 @@ async fn health_needs_no_token() {
     for path in ["/healthz", "/readyz", "/api/openapi.json"] {
         assert_eq!(bed.ask("GET", path, None, "").await.0, 200);
     }
+}
+
+#[tokio::test]
+async fn f_7_a_collector_whose_disk_is_full_is_not_ready_and_says_why() {
+    let bed = Bed::with(vec![(Trouble::DiskFull, 1), (Trouble::RulesOff, 2)]).await;
+    let (status, body) = bed.ask("GET", "/readyz", None, "").await;
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 503);
+    let full = "the disk is full: nothing is acknowledged, events wait on their hosts; detections \
+                and commands go on";
+    assert_eq!(body["message"], full);
+    let viewer = bed.token(Role::Viewer).await;
+    let (_, body) = bed.ask("GET", "/api/v1/status", Some(&viewer), "").await;
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["is_ready"], false);
+    let rules = "2 rules broke and are switched off until a reload";
+    assert_eq!(body["problems"], serde_json::json!([full, rules]));
+}
+
+#[tokio::test]
+async fn what_does_not_stand_still_is_told_by_the_status_and_leaves_the_collector_ready() {
+    let bed = Bed::with(vec![(Trouble::SetAside, 3)]).await;
+    assert_eq!(bed.ask("GET", "/readyz", None, "").await.0, 200);
+    let viewer = bed.token(Role::Viewer).await;
+    let (_, body) = bed.ask("GET", "/api/v1/status", Some(&viewer), "").await;
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["is_ready"], true);
+    assert_eq!(
+        body["problems"][0],
+        "3 batches cannot be filed: they are not in the lake and lie in `refused/`"
+    );
 }
 
 #[tokio::test]

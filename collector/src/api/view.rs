@@ -376,6 +376,12 @@ pub struct Status {
     pub version: String,
     /// Its clock.
     pub now: String,
+    /// Whether it takes facts in and keeps what is found in them.
+    #[serde(default)]
+    pub is_ready: bool,
+    /// What is wrong with it now, in sentences, the worst first.
+    #[serde(default)]
+    pub problems: Vec<String>,
     /// Agents with an open session.
     pub hosts_connected: u64,
     /// Rules that are loaded.

@@ -6,14 +6,17 @@ use cordon_shared::{
     digest::Sha256, entropy::SystemEntropy, keyring::key::Roots, time::SystemClock,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Api},
     gateway::registry::Registry,
+    ingest::Pressure,
     lake::Lake,
     listen::Listener,
-    notice::{Board, InForce},
+    notice::{Board, InForce, Trouble},
+    reserve::Reserve,
     store::Store,
 };
 
@@ -26,6 +29,8 @@ pub(super) struct Desk {
     pub(super) authority: Sha256,
     pub(super) enrolment: Vec<String>,
     pub(super) metrics: PrometheusHandle,
+    /// How the disk and the journal are.
+    pub(super) standing: (Reserve, watch::Receiver<Pressure>),
 }
 
 /// Installs the recorder of metrics, once per process.
@@ -35,6 +40,17 @@ pub(super) fn metrics() -> PrometheusHandle {
     // A second application in one process, as in tests, counts into the first one's recorder.
     drop(metrics::set_global_recorder(recorder));
     handle
+}
+
+/// What is wrong: what the stages say, and what disk and journal show.
+fn troubles(board: &Board, reserve: &Reserve, pressure: Pressure) -> Vec<(Trouble, u64)> {
+    let mut troubles = board.troubles().all();
+    if !reserve.is_held() {
+        troubles.insert(0, (Trouble::DiskFull, 1));
+    } else if pressure == Pressure::Stalled {
+        troubles.insert(0, (Trouble::JournalStalled, 1));
+    }
+    troubles
 }
 
 impl Desk {
@@ -47,6 +63,7 @@ impl Desk {
         stop: CancellationToken,
     ) {
         let streams = TaskTracker::new();
+        let (told, (reserve, pressure)) = (board.clone(), self.standing);
         let router = api::router(Arc::new(Api {
             store,
             lake: self.lake,
@@ -57,6 +74,7 @@ impl Desk {
             enrolment: self.enrolment,
             rules,
             board,
+            troubles: Arc::new(move || troubles(&told, &reserve, *pressure.borrow())),
             in_force,
             connected: {
                 let registry = Arc::clone(&registry);

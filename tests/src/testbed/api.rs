@@ -119,7 +119,17 @@ impl Api {
     /// Whether the collector says that it is well.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        let asked = self.agent.get(format!("{}/healthz", self.base)).call();
+        self.is_well("/healthz")
+    }
+
+    /// Whether the collector says that it takes facts in.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.is_well("/readyz")
+    }
+
+    fn is_well(&self, path: &str) -> bool {
+        let asked = self.agent.get(format!("{}{path}", self.base)).call();
         asked.is_ok_and(|it| it.status().is_success())
     }
 }

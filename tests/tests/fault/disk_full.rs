@@ -142,12 +142,13 @@ fn f_7_a_full_disk_under_the_collector_does_not_stop_the_answer() {
     rows.numbers().must_hold().unwrap();
 }
 
-/// Waits until the collector says that its disk is full, or is not.
+/// Waits until the collector says that its disk is full and that it is not ready, or that all is well.
 fn disk_is(testbed: &Testbed, full: f64) {
     wait::until("the collector says how its disk is", SOON, || {
+        let is_ready = testbed.api().is_ready();
         match testbed.api().metric("cordon_disk_full") {
-            Ok(now) if now == full => Ok(()),
-            other => Err(format!("{other:?}")),
+            Ok(now) if now == full && is_ready == (full == 0.0) => Ok(()),
+            other => Err(format!("full: {other:?}, ready: {is_ready}")),
         }
     })
     .unwrap();
