@@ -6,7 +6,8 @@
 //! ([`field::Fields`]): an event of ours, or JSON.
 //!
 //! Pure: no clock, no file, no thread. A rule that cannot be loaded is named with its line and its
-//! reason, and the others load.
+//! reason, and the others load. One that breaks on an event is switched off and named, and the others
+//! go on (F-49).
 
 pub mod engine;
 

@@ -63,7 +63,7 @@ pub enum Count {
     LakeMissing,
     /// Events that the rules were run over.
     WatchedEvents,
-    /// Events that the rules broke on: no rule judged them.
+    /// Times that a rule broke on an event, which it did not judge (F-49).
     RulePanics,
     /// Detections that were new.
     Detections,

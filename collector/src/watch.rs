@@ -15,6 +15,7 @@
 //! **How it ends.** A stopping collector does not wait for what lies behind: the page in work is done,
 //! or after a second not done at all, and the next start goes on from the position.
 
+mod defect;
 mod judge;
 mod news;
 mod page;
@@ -36,7 +37,7 @@ use tokio::{runtime::Handle, sync::Notify};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use self::{judge::Docket, page::Found, rules::Rules};
+use self::{defect::Defects, judge::Docket, page::Found, rules::Rules};
 use crate::{
     ingest::fanout::{Feed, Page},
     metric::{Count, Level, Time},
@@ -101,6 +102,7 @@ pub struct Watch {
     /// What is kept in the store.
     kept: u64,
     kept_at: Boottime,
+    defects: Defects,
 }
 
 impl Watch {
@@ -108,7 +110,8 @@ impl Watch {
     #[must_use]
     pub fn new(parts: Parts, position: u64, runtime: Handle, stop: CancellationToken) -> Self {
         let kept_at = parts.clock.boottime();
-        Self { parts, runtime, stop, position, kept: position, kept_at }
+        let defects = Defects::default();
+        Self { parts, runtime, stop, position, kept: position, kept_at, defects }
     }
 
     /// Runs on a thread of its own until the collector stops, or the journal has ended and all of it
@@ -169,6 +172,7 @@ impl Watch {
         let engine = self.parts.rules.engine();
         let judge = |arrival: &_, id, event: &_| engine.judge(arrival, id, event);
         let found = page::read(&page.arrivals, judge, &*self.parts.clock);
+        self.runtime.block_on(self.defects.tell_rules(&self.parts, &engine));
         // Below it every batch is on disk, and its detections are in the store after this page.
         let safe = page.next.min(feed.durable());
         let is_last = feed.is_done(page.next);

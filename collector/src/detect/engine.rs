@@ -1,6 +1,14 @@
 //! All rules, by log source, over a batch.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    fmt,
+    panic::{self, AssertUnwindSafe},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use cordon_shared::{
     arrival::Arrival,
@@ -25,6 +33,19 @@ struct Loaded {
     summary: RuleSummary,
     file: String,
     matcher: Matcher,
+    /// It broke: until the rules are loaded again it matches nothing.
+    is_off: AtomicBool,
+}
+
+/// A rule that broke on an event and is switched off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broken {
+    /// Which rule.
+    pub rule: RuleSummary,
+    /// Its file.
+    pub file: String,
+    /// The event.
+    pub event: EventId,
 }
 
 /// A rule that could not be loaded.
@@ -36,11 +57,12 @@ pub struct Problem {
     pub error: parse::ParseError,
 }
 
-/// The rules. Immutable: a reload makes another.
+/// The rules. A reload makes another; nothing changes in one but that a rule is switched off.
 #[derive(Debug, Default)]
 pub struct Engine {
     rules: HashMap<Source, Vec<Loaded>>,
     problems: Vec<Problem>,
+    broken: Mutex<Vec<Broken>>,
 }
 
 impl Engine {
@@ -66,7 +88,8 @@ impl Engine {
             match loaded {
                 Ok((rule, matcher)) => {
                     ids.insert(rule.summary.id.clone(), file);
-                    let loaded = Loaded { summary: rule.summary, file: file.to_owned(), matcher };
+                    let (summary, file) = (rule.summary, file.to_owned());
+                    let loaded = Loaded { summary, file, matcher, is_off: AtomicBool::new(false) };
                     engine.rules.entry(rule.source).or_default().push(loaded);
                 }
                 Err(error) => engine.problems.push(Problem { file: file.to_owned(), error }),
@@ -96,18 +119,67 @@ impl Engine {
         rules.filter(|it| it.matcher.holds(fields)).map(|it| &it.summary)
     }
 
-    /// What the rules find in an event of a batch.
+    /// What the rules find in an event of a batch. A rule that breaks on it is switched off.
     #[must_use]
     pub fn judge(&self, arrival: &Arrival, id: EventId, event: &Event) -> Vec<Detection> {
         let Some(source) = field::source(event) else { return Vec::new() };
-        let rules = self.matches(source, event);
-        rules.map(|rule| detection(rule, arrival, id, event)).collect()
+        let rules = self.holding(source, event, id);
+        rules.into_iter().map(|rule| detection(rule, arrival, id, event)).collect()
+    }
+
+    /// As [`Engine::matches`], for the event of that name. A rule that breaks on it is switched off.
+    pub fn holding(
+        &self,
+        source: Source,
+        fields: &dyn Fields,
+        event: EventId,
+    ) -> Vec<&RuleSummary> {
+        let mut holding = Vec::new();
+        for it in self.rules.get(&source).into_iter().flatten() {
+            if it.is_off.load(Ordering::Relaxed) {
+                continue;
+            }
+            // Matching changes nothing that outlives it, so nothing is left half done.
+            match panic::catch_unwind(AssertUnwindSafe(|| it.matcher.holds(fields))) {
+                Ok(true) => holding.push(&it.summary),
+                Ok(false) => (),
+                Err(_panic) => self.switch_off(it, event),
+            }
+        }
+        holding
+    }
+
+    fn switch_off(&self, it: &Loaded, event: EventId) {
+        if !it.is_off.swap(true, Ordering::Relaxed) {
+            let (rule, file) = (it.summary.clone(), it.file.clone());
+            self.lock().push(Broken { rule, file, event });
+        }
+    }
+
+    /// The rules that are switched off, in the order in which they broke.
+    #[must_use]
+    pub fn broken(&self) -> Vec<Broken> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Broken>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the rules find in a batch, in event order.
     #[must_use]
     pub fn run(&self, arrival: &Arrival) -> Vec<Detection> {
         arrival.events().flat_map(|(id, event)| self.judge(arrival, id, event)).collect()
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the rule `{}` broke on event {} and is switched off until the rules are loaded again",
+            self.rule.title, self.event
+        )
     }
 }
 

@@ -1,10 +1,14 @@
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use cordon_shared::{
+    id::{Epoch, EventId, EventSeq, Lane},
+    test_support::agent,
+};
 use expect_test::{Expect, expect};
 use proptest::prelude::{any, proptest};
 use serde_json::Value as Json;
 
-use super::{SHIPPED, engine::Engine, matcher::Glob, parse, rule::Source};
+use super::{SHIPPED, engine::Engine, field::Fields, matcher::Glob, parse, rule::Source};
 
 const HEAD: &str = "title: t\nid: i\nlevel: low\nlogsource: {category: process_creation, product: linux}\ndetection:\n";
 
@@ -115,6 +119,43 @@ fn what_cannot_be_loaded_is_named_with_line_and_reason() {
         "{}",
         &expect!["rule.yaml: line 1: `s`: keywords are not supported by this release"],
     );
+}
+
+/// An event that a rule breaks on which looks at its image.
+struct Poison;
+
+impl Fields for Poison {
+    fn get(&self, field: &str) -> Option<Cow<'_, str>> {
+        assert_ne!(field, "Image", "a defect");
+        Some("x".into())
+    }
+}
+
+#[test]
+fn f_49_a_rule_that_breaks_is_switched_off_and_the_others_go_on() {
+    let rule = |id: &str, field: &str| {
+        HEAD.replace("id: i", &format!("id: {id}"))
+            + &format!("  s: {{{field}: x}}\n  condition: s")
+    };
+    let (bad, good) = (rule("bad", "Image"), rule("good", "User"));
+    let engine = Engine::new([("bad.yaml", bad.as_str()), ("good.yaml", good.as_str())]);
+    let event = |seq: u64| EventId {
+        agent: agent(),
+        epoch: Epoch::from_u64(7).unwrap(),
+        lane: Lane::Critical,
+        seq: EventSeq::from_u64(seq).unwrap(),
+    };
+    let ids = |fields: &dyn Fields, seq| {
+        let holding = engine.holding(Source::ProcessCreation, fields, event(seq));
+        holding.iter().map(|it| it.id.clone()).collect::<Vec<_>>()
+    };
+    let fine: BTreeMap<String, Json> = serde_saphyr::from_str("{Image: x, User: x}").unwrap();
+    assert_eq!(ids(&fine, 1), ["bad", "good"]);
+    assert_eq!(ids(&Poison, 2), ["good"]);
+    assert_eq!(ids(&Poison, 3), ["good"]);
+    assert_eq!(ids(&fine, 4), ["good"]);
+    let broken = engine.broken();
+    assert_eq!((broken.len(), broken[0].file.as_str(), broken[0].event), (1, "bad.yaml", event(2)));
 }
 
 #[test]

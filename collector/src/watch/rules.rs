@@ -40,7 +40,7 @@ struct Loaded {
 pub struct Inventory {
     /// The rules, each with its file.
     pub rules: Vec<(RuleSummary, String)>,
-    /// What could not be loaded: file, line and reason.
+    /// What could not be loaded: file, line and reason; and what is switched off.
     pub problems: Vec<String>,
 }
 
@@ -70,7 +70,8 @@ impl Rules {
         let rules = loaded.engine.rules().map(|(rule, file)| (rule.clone(), file.to_owned()));
         let mut rules: Vec<_> = rules.collect();
         rules.sort_by(|a, b| (&a.1, &a.0.title).cmp(&(&b.1, &b.0.title)));
-        Inventory { rules, problems: loaded.problems.clone() }
+        let broken = loaded.engine.broken().into_iter().map(|it| format!("{}: {it}", it.file));
+        Inventory { rules, problems: loaded.problems.iter().cloned().chain(broken).collect() }
     }
 }
 

@@ -1,8 +1,8 @@
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use cordon_shared::{
     arrival::{Arrival, Host},
-    batch::{Builder, Source},
+    batch::{self, Builder},
     detection::RuleSummary,
     event::Body,
     id::{AgentId, Epoch, EventId, EventSeq, IncidentId, Lane, ProcessKey},
@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CONSUMER, Parts, Watch, page, rules::Rules};
 use crate::{
-    detect::{SHIPPED, parse},
-    notice::{Board, InForce},
+    detect::{SHIPPED, field::Fields, parse, rule::Source},
+    notice::{Board, InForce, Trouble},
     response::{ring::Ring, sign::Signer},
     store::{CommandRow, Page, tests::Bed},
 };
@@ -62,7 +62,7 @@ impl Desk {
         }
         let (epoch, first) = (Epoch::from_u64(7).unwrap(), EventSeq::from_u64(seq).unwrap());
         let mut builder = Builder::new(Lane::Critical, epoch, first, origin());
-        builder.push(&event, Source::default());
+        builder.push(&event, batch::Source::default());
         let sealed = builder.seal().unwrap();
         let now = self.bed.clock.now();
         let row = self.bed.store.agent(self.agent).await.unwrap();
@@ -216,6 +216,41 @@ async fn an_event_that_the_rules_break_on_is_passed_over_and_the_others_are_judg
     let found = page::read(&page, judge, &*desk.bed.clock);
     assert_eq!((found.events, found.repeats.len()), (2, 1));
     assert_eq!(found.repeats[0].first.event.seq.as_u64(), 2);
+}
+
+/// An event that every rule breaks on.
+struct Poison;
+
+impl Fields for Poison {
+    fn get(&self, _field: &str) -> Option<Cow<'_, str>> {
+        panic!("a defect")
+    }
+}
+
+#[tokio::test]
+async fn f_49_a_rule_that_breaks_is_told_once_until_the_rules_are_loaded_again() {
+    let mut desk = Desk::new(true).await;
+    let page = [desk.arrival(1, 100).await];
+    let (event, _) = page[0].events().next().unwrap();
+    let engine = desk.watch.parts.rules.engine();
+    assert!(engine.holding(Source::ProcessCreation, &Poison, event).is_empty());
+    for _ in 0..3 {
+        desk.watch.defects.tell_rules(&desk.watch.parts, &engine).await;
+    }
+    let troubles = desk.watch.parts.board.troubles().clone();
+    assert_eq!(troubles.all(), [(Trouble::RulesOff, 1)]);
+    assert_eq!(desk.watch.parts.rules.inventory().problems.len(), 1);
+    let rows = desk.bed.store.audit_rows(&Page::default()).await.unwrap();
+    assert_eq!(rows.iter().filter(|it| it.action == "rule.switched_off").count(), 1);
+    desk.take(&page, 1).await;
+    assert!(desk.commands().await.is_empty());
+
+    desk.watch.parts.rules.reload();
+    let engine = desk.watch.parts.rules.engine();
+    desk.watch.defects.tell_rules(&desk.watch.parts, &engine).await;
+    assert!(troubles.all().is_empty());
+    desk.take(&page, 2).await;
+    assert_eq!(desk.commands().await.len(), 1);
 }
 
 #[tokio::test]
