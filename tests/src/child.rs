@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::wait;
+use crate::{network::Namespace, wait};
 
 /// How a process is to be started; can be started many times.
 #[derive(Clone, Debug)]
@@ -65,10 +65,13 @@ impl Launch {
         self
     }
 
-    /// Starts it in this named network namespace (`ip netns`).
+    /// Starts it in this network namespace, and changes nothing else of its world: `ip netns exec`
+    /// would give it another `/sys`, without cgroups and pins.
     #[must_use]
-    pub fn in_network(mut self, namespace: &str) -> Self {
-        self.wrapper.extend(["ip", "netns", "exec", namespace].map(OsString::from));
+    pub fn in_network(mut self, namespace: &Namespace) -> Self {
+        let mut entry = OsString::from("--net=");
+        entry.push(namespace.path());
+        self.wrapper.extend(["nsenter".into(), entry]);
         self
     }
 

@@ -6,6 +6,7 @@ pub mod child;
 pub mod disk;
 pub mod wait;
 
+pub mod network;
 pub mod peer;
 pub mod pki;
 pub mod proxy;

@@ -24,6 +24,8 @@ use tokio::{
     sync::watch,
 };
 
+use crate::{child::note, network::Namespace};
+
 /// What one direction does with bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Link {
@@ -93,8 +95,30 @@ impl Proxy {
     /// # Errors
     /// When no port can be had.
     pub fn start(target: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_by(target, || ())
+    }
+
+    /// The same, to a `target` in this network namespace: the one door into a network that has none.
+    ///
+    /// # Errors
+    /// As [`Proxy::start`].
+    pub fn start_into(namespace: &Namespace, target: SocketAddr) -> anyhow::Result<Self> {
+        let path = namespace.path().to_path_buf();
+        Self::start_by(target, move || {
+            if let Err(error) = Namespace::enter(&path) {
+                note(&format!("a proxy reaches nobody: {error:#}"));
+            }
+        })
+    }
+
+    /// The threads that connect begin with `prepare`; who starts the proxy listens.
+    fn start_by(
+        target: SocketAddr,
+        prepare: impl Fn() + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        let runtime = builder.worker_threads(1).thread_name("proxy").enable_all().build()?;
+        builder.worker_threads(1).thread_name("proxy").on_thread_start(prepare);
+        let runtime = builder.enable_all().build()?;
         let listener = runtime
             .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .context("listen for a proxy")?;

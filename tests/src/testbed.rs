@@ -5,6 +5,9 @@
 //! cgroup of its own with the kernel programs, so that agents do not see each other's hosts; as a
 //! plain user it watches the whole host with the portable tier, and [`Testbed::degraded`] says so.
 //!
+//! [`Testbed::networked`] also gives the collector and each agent a network namespace of its own, so
+//! that all that goes between them goes over a wire that can be pulled.
+//!
 //! Whatever is started ends with its value, and what is made is removed by its path. When a test
 //! fails, folders and logs stay, and their place is printed.
 
@@ -14,6 +17,7 @@ mod collector;
 
 use std::{
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU8, Ordering},
     thread,
     time::Duration,
 };
@@ -26,7 +30,13 @@ pub use self::{
     api::Api,
     collector::{Addresses, Collector},
 };
-use crate::{cgroup::Cgroup, child::note, lake, oracle};
+use crate::{
+    cgroup::Cgroup,
+    child::note,
+    lake,
+    network::{Host, Network},
+    oracle,
+};
 
 /// How long a start, a stop, an enrolment may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -37,8 +47,14 @@ pub struct Testbed {
     // Dropped before the folder that it lies in.
     collector: Collector,
     logs: PathBuf,
+    network: Option<Network>,
+    /// Of the hosts in the network so far.
+    hosts: AtomicU8,
     folder: Option<TempDir>,
 }
+
+/// The centre of a network has the number below.
+const FIRST_HOST: u8 = 2;
 
 impl Testbed {
     /// A collector that serves on free ports of 127.0.0.1, its keyring signed and installed.
@@ -46,7 +62,15 @@ impl Testbed {
     /// # Errors
     /// What could not be done, and what the program said.
     pub fn start() -> anyhow::Result<Self> {
-        Self::start_on(None)
+        Self::start_with(None, None)
+    }
+
+    /// The same with hosts that have a network of their own, as far as wires go.
+    ///
+    /// # Errors
+    /// As [`Testbed::start`], and when no namespace can be made: see [`Namespace::unavailable`](crate::network::Namespace::unavailable).
+    pub fn networked() -> anyhow::Result<Self> {
+        Self::start_with(None, Some(Network::new()?))
     }
 
     /// The same, its data on a disk of the test's: at `data`, which must not be there yet.
@@ -54,14 +78,19 @@ impl Testbed {
     /// # Errors
     /// As [`Testbed::start`].
     pub fn start_on(data: Option<&Path>) -> anyhow::Result<Self> {
+        Self::start_with(data, None)
+    }
+
+    fn start_with(data: Option<&Path>, network: Option<Network>) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("cordon-").tempdir();
         let folder = folder.context("make a folder for a testbed")?;
         let logs = folder.path().join("logs");
         std::fs::create_dir(&logs).context("make a folder for logs")?;
         let data = data.map_or_else(|| folder.path().join("collector"), Path::to_path_buf);
-        let made = Collector::start(folder.path(), &data, &logs);
+        let made = Collector::start(folder.path(), &data, &logs, network.as_ref());
         let collector = made.inspect_err(|_| keep(&folder, &logs))?;
-        Ok(Self { collector, logs, folder: Some(folder) })
+        let hosts = AtomicU8::new(FIRST_HOST);
+        Ok(Self { collector, logs, network, hosts, folder: Some(folder) })
     }
 
     /// What cannot be shown here, if anything: without root there are no kernel programs.
@@ -125,7 +154,31 @@ impl Testbed {
     pub fn prepare(&self, name: &str, change: impl FnOnce(&mut Plan)) -> anyhow::Result<Agent> {
         let mut plan = Plan::new(name, self.folder(), self.collector.addresses());
         change(&mut plan);
-        Agent::prepare(plan, &self.logs)
+        let wire = |it: &Network| it.host(self.hosts.fetch_add(1, Ordering::Relaxed));
+        let host = self.network.as_ref().map(wire).transpose()?;
+        Agent::prepare(plan, &self.logs, host)
+    }
+
+    /// Pulls the wire of an agent's host.
+    ///
+    /// # Errors
+    /// Without a network.
+    pub fn unplug(&self, agent: &Agent) -> anyhow::Result<()> {
+        let (network, host) = self.wire(agent)?;
+        network.unplug(host)
+    }
+
+    /// Puts it back.
+    ///
+    /// # Errors
+    /// Without a network.
+    pub fn plug(&self, agent: &Agent) -> anyhow::Result<()> {
+        let (network, host) = self.wire(agent)?;
+        network.plug(host)
+    }
+
+    fn wire<'a>(&'a self, agent: &'a Agent) -> anyhow::Result<(&'a Network, &'a Host)> {
+        self.network.as_ref().zip(agent.host()).context("find a wire: start `networked`")
     }
 
     /// Waits until the lake holds each of `markers`, then stops agents and collector along the road,

@@ -19,6 +19,7 @@ use crate::{
     binary::Program,
     cgroup::Cgroup,
     child::{Child, Launch, Output},
+    network::Host,
     wait,
 };
 
@@ -101,12 +102,13 @@ pub struct Agent {
     logs: PathBuf,
     child: Option<Child>,
     id: String,
+    host: Option<Host>,
     // Last: whatever runs in it ends with it.
     cgroup: Option<Cgroup>,
 }
 
 impl Agent {
-    pub(super) fn prepare(plan: Plan, logs: &Path) -> anyhow::Result<Self> {
+    pub(super) fn prepare(plan: Plan, logs: &Path, host: Option<Host>) -> anyhow::Result<Self> {
         for folder in [&plan.folder, &plan.data, &plan.folder.join("deeds")] {
             fs::create_dir_all(folder).context("make a folder for an agent")?;
         }
@@ -120,11 +122,26 @@ impl Agent {
         write(&config, &plan.to_toml(cgroup.as_ref()))?;
         let program = Program::Agent.path()?;
         let (logs, id) = (logs.to_path_buf(), String::new());
-        Ok(Self { plan, config, program, logs, child: None, id, cgroup })
+        Ok(Self { plan, config, program, logs, child: None, id, host, cgroup })
     }
 
     fn launch(&self, command: &str) -> Launch {
-        Launch::new(&self.plan.name, &self.program).args([command, "--config"]).args([&self.config])
+        let launch = Launch::new(&self.plan.name, &self.program);
+        self.wired(launch.args([command, "--config"]).args([&self.config]))
+    }
+
+    /// Puts a launch into its host's network namespace, where it has one.
+    fn wired(&self, launch: Launch) -> Launch {
+        match &self.host {
+            Some(host) => launch.in_network(host.namespace()),
+            None => launch,
+        }
+    }
+
+    /// Its host in the network of a testbed that has one.
+    #[must_use]
+    pub fn host(&self) -> Option<&Host> {
+        self.host.as_ref()
     }
 
     /// Runs `check`, and says how it went.
@@ -133,6 +150,14 @@ impl Agent {
     /// When it cannot be started.
     pub fn check(&self) -> anyhow::Result<Output> {
         self.launch("check").run(SOON)
+    }
+
+    /// Runs `status`, and says how it went.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn status(&self) -> anyhow::Result<Output> {
+        self.launch("status").run(SOON)
     }
 
     /// Runs `enroll` with a token, and says how it went.
@@ -251,8 +276,7 @@ impl Agent {
     /// When the doer cannot be built.
     pub fn deed(&self, deed: Deed, marker: &str, count: u64) -> anyhow::Result<Launch> {
         let folder = self.plan.file_paths.first().cloned().unwrap_or_else(|| self.deeds());
-        let launch = activity::launch(deed, marker, count, &folder)?;
-        Ok(self.cgroup.as_ref().map_or(launch.clone(), |it| launch.in_cgroup(it)))
+        Ok(self.inside(activity::launch(deed, marker, count, &folder)?))
     }
 
     /// Does deeds inside its host, to their end.
@@ -272,6 +296,7 @@ impl Agent {
     /// Puts a launch into its host.
     #[must_use]
     pub fn inside(&self, launch: Launch) -> Launch {
+        let launch = self.wired(launch);
         self.cgroup.as_ref().map_or(launch.clone(), |it| launch.in_cgroup(it))
     }
 

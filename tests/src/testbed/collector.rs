@@ -1,7 +1,7 @@
 //! The collector of a testbed: made as a person makes one, then killed and started at will.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitStatus,
 };
@@ -17,6 +17,8 @@ use super::{
 use crate::{
     binary::Program,
     child::{Child, Launch},
+    network::Network,
+    proxy::Proxy,
     wait,
 };
 
@@ -39,11 +41,23 @@ pub struct Collector {
     root_key: PathBuf,
     addresses: Addresses,
     api: Api,
+    /// Into the network that it is in, if it is in one: responders are outside.
+    _door: Option<Proxy>,
 }
 
 impl Collector {
     /// Keys, `init`, `serve`, keyring. The root key stays in `folder`, away from `data`.
-    pub(super) fn start(folder: &Path, data: &Path, logs: &Path) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        folder: &Path,
+        data: &Path,
+        logs: &Path,
+        network: Option<&Network>,
+    ) -> anyhow::Result<Self> {
+        let place = |launch: Launch| match network {
+            Some(it) => launch.in_network(it.centre()),
+            None => launch,
+        };
+        let host = network.map_or(Ipv4Addr::LOCALHOST, Network::address).to_string();
         let keys = folder.join("keys");
         std::fs::create_dir(&keys).context("make a folder for keys")?;
         let cordon = || anyhow::Ok(Launch::new("cordon", Program::Cordon.path()?));
@@ -51,14 +65,14 @@ impl Collector {
         made.expect_success()?;
         let program = Program::Collector.path()?;
         let init = Launch::new("init", &program)
-            .args(["init", "--port-sessions", "0", "--port-enrolment", "0", "--port-api", "0"])
+            .args(["init", "--listen-host", &host])
+            .args(["--port-sessions", "0", "--port-enrolment", "0", "--port-api", "0"])
             .args(["--data-dir".as_ref(), data.as_os_str()])
             .args(["--root-key".as_ref(), keys.join("root.pub").as_os_str()]);
         init.run(SOON)?.expect_success()?;
 
-        let serve = Launch::new("collector", program)
-            .args(["serve", "--config"])
-            .args([data.join("collector.toml")]);
+        let serve = Launch::new("collector", program).args(["serve", "--config"]);
+        let serve = place(serve.args([data.join("collector.toml")]));
         let child = serve.start(logs)?;
         let addresses = announced(data)?;
         // At its next start it is found where it was: agents know it by these addresses.
@@ -67,13 +81,15 @@ impl Collector {
             .env("CORDON_LISTEN_ENROLMENT", addresses.enrolment.to_string())
             .env("CORDON_LISTEN_API", addresses.api.to_string());
         let child = child.starting_again_as(serve);
-        let api = Api::open(data, addresses.api)?;
+        let door = network.map(|it| Proxy::start_into(it.centre(), addresses.api)).transpose()?;
+        let api = Api::open(data, door.as_ref().map_or(addresses.api, Proxy::address))?;
         let it = Self {
             child,
             data: data.to_path_buf(),
             root_key: keys.join("root.key"),
             addresses,
             api,
+            _door: door,
         };
         it.ready()?;
         it.sign_keyring(|draft| draft)?;

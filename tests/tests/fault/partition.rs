@@ -10,11 +10,12 @@ use cordon_shared::{
 use cordon_tests::{
     activity::Deed,
     child::degraded,
+    network::Namespace,
     oracle,
     peer::Peer,
     proxy::{Link, Proxy},
     synth,
-    testbed::Testbed,
+    testbed::{Agent, Testbed},
     wait,
 };
 
@@ -89,6 +90,39 @@ fn f_21_a_half_open_connection_is_noticed_and_nothing_is_lost() {
     proxy.cut();
     proxy.set_both(Link::Passing);
     connected(&testbed, &agent);
+    let rows = testbed.settle([&mut agent], &generated, A_WHILE).unwrap();
+    rows.must_conserve(&generated).unwrap();
+}
+
+#[test]
+fn f_21_a_wire_that_is_pulled_is_noticed_by_both_and_nothing_is_lost() {
+    if let Some(why) = Namespace::unavailable().or(Testbed::degraded()) {
+        return degraded("a host with a network of its own", why);
+    }
+    let mut testbed = Testbed::networked().unwrap();
+    let mut agent = testbed.agent("web-1").unwrap();
+    let other = testbed.agent("web-2").unwrap();
+    connected(&testbed, &agent);
+    connected(&testbed, &other);
+    testbed.unplug(&agent).unwrap();
+    let began = SystemClock.boottime();
+    let done = agent.does(Deed::Launch, "wire", 500, A_WHILE).unwrap();
+    wait::until_so("the agent notices", limit::HEARTBEAT_DEAD * 2, || {
+        agent.log().is_ok_and(|it| it.contains("no session; trying again"))
+    })
+    .unwrap();
+    let noticed = SystemClock.boottime().since(began);
+    let late = limit::HEARTBEAT_DEAD + limit::HEARTBEAT_EVERY;
+    assert!(noticed <= late, "noticed after {noticed:?}");
+    let is_connected =
+        |it: &Agent| testbed.api().host(it.id()).is_ok_and(|it| it["is_connected"] == true);
+    wait::until_so("the collector notices", limit::HEARTBEAT_DEAD * 2, || !is_connected(&agent))
+        .unwrap();
+    assert!(is_connected(&other), "another host's wire was not pulled");
+    testbed.plug(&agent).unwrap();
+    connected(&testbed, &agent);
+    let generated = done.launches().unwrap();
+    drop(other);
     let rows = testbed.settle([&mut agent], &generated, A_WHILE).unwrap();
     rows.must_conserve(&generated).unwrap();
 }
