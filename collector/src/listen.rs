@@ -12,6 +12,7 @@
 use std::{
     io,
     net::SocketAddr,
+    num::NonZeroU32,
     pin::Pin,
     sync::{
         Arc,
@@ -23,7 +24,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use cordon_shared::limit;
-use rustls::ServerConfig;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use rustls::{CertificateError, ServerConfig};
 use rustls_pki_types::CertificateDer;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -34,7 +36,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::metric::{Count, Level};
 
@@ -48,6 +50,10 @@ pub const CONNECTIONS_MAX: usize = 16_384;
 
 /// How long accepting pauses when the system has no more descriptors (F-53): live streams go on.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Refused certificates a second that the log tells of (chosen: strangers must not fill it; all are
+/// counted).
+const TOLD_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 
 /// Connections that shook hands and were not taken yet.
 const ACCEPTED_QUEUE: usize = 64;
@@ -118,6 +124,8 @@ impl Listener {
     async fn run(self, outbox: mpsc::Sender<io::Result<Conn>>, stop: CancellationToken) {
         let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let telling: Arc<DefaultDirectRateLimiter> =
+            Arc::new(RateLimiter::direct(Quota::per_second(TOLD_PER_SECOND)));
         let mut under_way = JoinSet::new();
         loop {
             // All are cancel-safe. The stop comes first, or a flood would hide it.
@@ -140,7 +148,7 @@ impl Listener {
             };
             let Ok(turn) = Arc::clone(&handshakes).acquire_owned().await else { return };
             let acceptor = TlsAcceptor::from(self.config.load_full());
-            let (outbox, rule) = (outbox.clone(), self.rule);
+            let (outbox, rule, telling) = (outbox.clone(), self.rule, Arc::clone(&telling));
             under_way.spawn(async move {
                 let shaken = shake_hands(acceptor, tcp).await;
                 drop(turn);
@@ -148,12 +156,22 @@ impl Listener {
                     Ok(tls) => drop(outbox.send(Ok(Conn::new(tls, address, rule, place))).await),
                     Err(error) => {
                         Count::HandshakeFailures.add(1);
-                        debug!(%address, "a handshake failed: {error}");
+                        match refusal(&error).filter(|_| telling.check().is_ok()) {
+                            Some(why) => info!(%address, "a certificate was refused: {why}"),
+                            None => debug!(%address, "a handshake failed: {error}"),
+                        }
                     }
                 }
             });
         }
     }
+}
+
+/// Why the peer's certificate was refused, if that is what happened: an agent's, most likely, whose
+/// owner will look here.
+fn refusal(error: &io::Error) -> Option<&CertificateError> {
+    let cause = error.get_ref()?.downcast_ref();
+    if let Some(rustls::Error::InvalidCertificate(why)) = cause { Some(why) } else { None }
 }
 
 async fn shake_hands(acceptor: TlsAcceptor, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {

@@ -1,6 +1,6 @@
 //! Throwaway authorities, for peers that no collector and no agent should trust.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context;
 use cordon_shared::{
@@ -10,9 +10,10 @@ use cordon_shared::{
     },
     entropy::SystemEntropy,
     id::AgentId,
+    limit,
     time::{Clock, SystemClock},
 };
-use rcgen::{CertificateParams, CertifiedIssuer};
+use rcgen::{CertificateParams, CertifiedIssuer, Issuer};
 use rustls_pki_types::CertificateDer;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -24,6 +25,8 @@ pub enum Good {
     Now,
     /// Until an hour ago.
     Before,
+    /// Until an hour before the last one that may still renew.
+    LongBefore,
 }
 
 impl Good {
@@ -37,6 +40,10 @@ impl Good {
             }
             Self::Before => {
                 Validity { from: now.saturating_sub(3 * HOUR), until: now.saturating_sub(HOUR) }
+            }
+            Self::LongBefore => {
+                let until = now.saturating_sub(limit::RENEWAL_GRACE + HOUR);
+                Validity { from: until.saturating_sub(HOUR), until }
             }
         }
     }
@@ -88,6 +95,23 @@ impl Authority {
         let leaf = params.signed_by(key.as_rcgen(), &self.issuer).context("issue a certificate")?;
         Ok(Identity { chain: vec![leaf.der().clone(), self.certificate()], key })
     }
+}
+
+/// Gives an agent's key, in its folder `identity`, a certificate with another life, by the authority
+/// in a collector's folder `pki`: as if it had been issued then.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn reissue(pki: &Path, identity: &Path, agent: AgentId, good: Good) -> anyhow::Result<()> {
+    let authority = cert::read_certificates(&pki.join("authority.pem"))?;
+    let authority = authority.first().context("read an authority")?;
+    let signer = TlsKey::read(&pki.join("authority.key"))?;
+    let issuer =
+        Issuer::from_ca_cert_der(authority, signer.as_rcgen()).context("be an authority")?;
+    let key = TlsKey::read(&identity.join("tls.key"))?;
+    let profile = cert::agent_profile(agent, good.validity(), &SystemEntropy);
+    let leaf = profile.signed_by(key.as_rcgen(), &issuer).context("issue a certificate")?;
+    Ok(cert::write_certificates(&identity.join("tls.pem"), &[leaf.der().clone()])?)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use cordon_shared::{
     entropy::SystemEntropy,
+    limit,
     time::{Clock, SystemClock},
 };
 
@@ -76,8 +77,14 @@ pub fn status(config: &Config) -> Result<(), StartError> {
     print::line(&format!("tier     {}", record.host_tier));
     print::line(&format!("held     {}", if record.is_held { "yes" } else { "no" }));
     let validity = enroll::renew::validity(&identity)?;
-    let is_over = validity.until < SystemClock.now();
-    let note = if is_over { " (over: `cordon-agent run` renews it, for 30 days)" } else { "" };
+    let now = SystemClock.now();
+    let note = if validity.until.saturating_add(limit::RENEWAL_GRACE) < now {
+        " (over for more than 30 days: remove the folder `identity` and enrol anew)"
+    } else if validity.until < now {
+        " (over: `cordon-agent run` renews it, for 30 days)"
+    } else {
+        ""
+    };
     print::line(&format!("until    {}{note}", validity.until));
     obey::describe(config).iter().for_each(|it| print::line(it));
     if let Some(folder) = pins(config).filter(|_| config.pin) {

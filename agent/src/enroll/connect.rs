@@ -10,7 +10,7 @@ use cordon_shared::{
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -29,11 +29,12 @@ pub enum ConnectError {
     /// The proxy does not let us through.
     #[error("the proxy refused: {0}")]
     Proxy(String),
-    /// The other side is not the collector that we trust, or does not trust us.
-    #[error(
-        "the collector's certificate is not by the authority that was pinned, or ours is refused"
-    )]
+    /// The other side is not the collector that we trust.
+    #[error("the collector's certificate is not by the authority that was pinned")]
     Untrusted(#[source] io::Error),
+    /// The other side does not take our certificate, or the lack of one.
+    #[error("the collector refuses our certificate: {0}")]
+    Refused(&'static str),
     /// It took longer than 5 s.
     #[error("no answer within 5 s")]
     Timeout,
@@ -49,7 +50,7 @@ impl Classify for ConnectError {
     fn kind(&self) -> Kind {
         match self {
             Self::Network(_) | Self::Http(_) => Kind::Unavailable,
-            Self::Proxy(_) | Self::Untrusted(_) => Kind::Forbidden,
+            Self::Proxy(_) | Self::Untrusted(_) | Self::Refused(_) => Kind::Forbidden,
             Self::Timeout => Kind::Timeout,
             Self::Tls(_) => Kind::Internal,
         }
@@ -72,7 +73,15 @@ pub async fn channel(
         };
         tcp.set_nodelay(true).map_err(ConnectError::Network)?;
         let connector = TlsConnector::from(config);
-        connector.connect(tls::collector_name(), tcp).await.map_err(ConnectError::Untrusted)
+        let mut tls =
+            connector.connect(tls::collector_name(), tcp).await.map_err(ConnectError::Untrusted)?;
+        // A server judges our certificate after our side of the handshake (RFC 8446 section 2): its
+        // verdict is an alert, or the first bytes of HTTP/2, which it sends unasked.
+        match tls.fill_buf().await {
+            Ok([]) => Err(ConnectError::Network(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => Ok(tls),
+            Err(error) => Err(verdict(error)),
+        }
     };
     let tls = timeout(limit::HANDSHAKE_TIMEOUT, connecting).await;
     let mut tls = Some(tls.map_err(|_elapsed| ConnectError::Timeout)??);
@@ -86,6 +95,35 @@ pub async fn channel(
         .connect_with_connector(once)
         .await
         .map_err(ConnectError::Http)
+}
+
+/// What the other side has against us, and what to do about it.
+fn verdict(error: io::Error) -> ConnectError {
+    use rustls::AlertDescription as Alert;
+
+    let cause = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::AlertReceived(alert)) = cause else {
+        return ConnectError::Network(error);
+    };
+    let why = [
+        (
+            [Alert::CertificateExpired].as_slice(),
+            "it has expired; it is renewed at the addresses of `enrolment` for 30 days, then this \
+             host must be enrolled anew",
+        ),
+        (
+            &[Alert::CertificateRequired],
+            "it asks for one, and we show none here: this is no port for enrolment",
+        ),
+        (
+            &[Alert::UnknownCA, Alert::BadCertificate, Alert::DecryptError],
+            "it is not by this collector's authority; enrol this host anew at this collector",
+        ),
+    ];
+    match why.into_iter().find(|(alerts, _)| alerts.contains(alert)) {
+        Some((_, why)) => ConnectError::Refused(why),
+        None => ConnectError::Network(error),
+    }
 }
 
 /// A tunnel through an HTTP proxy (RFC 9110 section 9.3.6).

@@ -76,6 +76,14 @@ pub enum CertError {
         /// What it must be.
         rule: &'static str,
     },
+    /// A file is not what it should be: put it back, or make it anew.
+    #[error("`{path}` is damaged: it must hold {rule}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What it must hold.
+        rule: &'static str,
+    },
     /// The disk failed.
     #[error("failed to {doing} `{path}`")]
     Disk {
@@ -94,6 +102,7 @@ impl Classify for CertError {
         match self {
             Self::Make { .. } => Kind::Internal,
             Self::Text { .. } => Kind::BadInput,
+            Self::File { .. } => Kind::Corrupt,
             Self::Disk { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Disk { .. } => Kind::Unavailable,
         }
@@ -103,6 +112,15 @@ impl Classify for CertError {
 impl CertError {
     fn make(doing: &'static str) -> impl FnOnce(rcgen::Error) -> Self {
         move |source| Self::Make { doing, source }
+    }
+
+    /// The same of a file, which it names.
+    fn of_file(path: &Path) -> impl FnOnce(Self) -> Self {
+        let path = path.display().to_string();
+        move |error| match error {
+            Self::Text { rule, .. } => Self::File { path, rule },
+            Self::Make { .. } | Self::File { .. } | Self::Disk { .. } => error,
+        }
     }
 
     fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -235,10 +253,10 @@ impl TlsKey {
     /// Reads a key file.
     ///
     /// # Errors
-    /// [`CertError::Disk`] or [`CertError::Text`].
+    /// [`CertError::Disk`] or [`CertError::File`].
     pub fn read(path: &Path) -> Result<Self, CertError> {
         let text = std::fs::read_to_string(path).map_err(CertError::disk("read", path))?;
-        Self::parse(Secret::new(text).expose())
+        Self::parse(Secret::new(text).expose()).map_err(CertError::of_file(path))
     }
 
     /// Writes a key file that its owner alone reads (PK-1).
@@ -328,10 +346,10 @@ pub fn parse_certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Cer
 /// Reads a file of certificates.
 ///
 /// # Errors
-/// [`CertError::Disk`] or [`CertError::Text`].
+/// [`CertError::Disk`] or [`CertError::File`].
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertError> {
     let text = std::fs::read_to_string(path).map_err(CertError::disk("read", path))?;
-    parse_certificates(&text)
+    parse_certificates(&text).map_err(CertError::of_file(path))
 }
 
 /// Writes certificates as PEM, in their order.

@@ -4,6 +4,7 @@
 //! programs, wire, REST and the lake's files, nothing else.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod certificate;
 mod cli;
 mod config;
 mod demo;
