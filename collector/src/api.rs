@@ -19,10 +19,14 @@ mod keyring;
 mod live;
 mod openapi;
 mod rule;
+mod serve;
 mod token;
 pub mod view;
 
-use std::{fmt, io, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::{
     Router,
@@ -39,20 +43,11 @@ use cordon_shared::{
     keyring::key::Roots,
     time::{Clock, Timestamp},
 };
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::mpsc,
-};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::debug;
 
-pub use self::error::ApiError;
+use self::serve::Visitor;
+pub use self::{error::ApiError, serve::serve};
 use crate::{
     auth::{Principal, role::Right, token::authenticate},
     lake::Lake,
@@ -62,6 +57,9 @@ use crate::{
 
 /// A request's body (chosen: a keyring of the largest size, in base64).
 pub const BODY_BYTES_MAX: usize = 4 << 20;
+
+/// Characters of a list's cursor: those of a UUID.
+const CURSOR_CHARS_MAX: usize = 36;
 
 /// Which route needs which right. A route that is not here is refused to everybody.
 const ROUTES: &[(&str, &str, Right)] = &[
@@ -158,6 +156,7 @@ impl Api {
 /// Which page of a list.
 #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Paging {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -166,9 +165,21 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    fn page(&self) -> Page {
-        let rows_max = self.limit.unwrap_or(100).clamp(1, PAGE_ROWS_MAX);
-        Page { before: self.cursor.clone(), rows_max }
+    fn rows_max(&self) -> u32 {
+        self.limit.unwrap_or(100).clamp(1, PAGE_ROWS_MAX)
+    }
+
+    /// What the store is asked for. A cursor is an id or a number: another text would begin the list
+    /// anew, and a script that follows it would never end.
+    fn page(&self) -> Result<Page, ApiError> {
+        let is_id = |it: &String| {
+            (1..=CURSOR_CHARS_MAX).contains(&it.len())
+                && it.bytes().all(|it| it.is_ascii_hexdigit() || it == b'-')
+        };
+        if !self.cursor.as_ref().is_none_or(is_id) {
+            return Err(ApiError::field("cursor", "a `next_cursor`"));
+        }
+        Ok(Page { before: self.cursor.clone(), rows_max: self.rows_max() })
     }
 
     /// A list of what a query gave, with the cursor of the next page when this one is full.
@@ -178,7 +189,7 @@ impl Paging {
         cursor: impl Fn(&R) -> String,
         view: impl Fn(&R) -> V,
     ) -> view::List<V> {
-        let is_full = rows.len() >= usize::try_from(self.page().rows_max).unwrap_or(usize::MAX);
+        let is_full = rows.len() >= usize::try_from(self.rows_max()).unwrap_or(usize::MAX);
         let next_cursor = rows.last().filter(|_| is_full).map(cursor);
         view::List { items: rows.iter().map(view).collect(), next_cursor }
     }
@@ -191,6 +202,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), guard))
         .merge(health::open_routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::map_response(error::as_problem))
         .with_state(api)
 }
 
@@ -210,7 +222,11 @@ async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next) ->
     let right = right(request.method(), path.as_deref().unwrap_or_default());
     if !right.is_some_and(|right| principal.role.may(right)) {
         let role = principal.role.as_str();
-        return ApiError::new(Kind::Forbidden, format!("a {role} may not do this")).into_response();
+        let message = format!("the role `{role}` may not do this");
+        return ApiError::new(Kind::Forbidden, message).into_response();
+    }
+    if let Some(visitor) = request.extensions().get::<Visitor>() {
+        visitor.0.store(true, Ordering::Relaxed);
     }
     request.extensions_mut().insert(principal);
     next.run(request).await
@@ -224,48 +240,6 @@ fn right(method: &Method, path: &str) -> Option<Right> {
 /// A time as the API shows it.
 fn shown(at: Timestamp) -> String {
     at.to_string()
-}
-
-/// Serves connections until told to stop, then lets what is under way end.
-pub async fn serve<C>(
-    router: Router,
-    mut incoming: mpsc::Receiver<io::Result<C>>,
-    stop: CancellationToken,
-) where
-    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let connections = TaskTracker::new();
-    loop {
-        // Both are cancel-safe.
-        let connection = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            connection = incoming.recv() => match connection {
-                Some(Ok(connection)) => connection,
-                Some(Err(_)) => continue,
-                None => break,
-            },
-        };
-        let service = TowerToHyperService::new(router.clone());
-        let stop = stop.clone();
-        connections.spawn(async move {
-            let builder = auto::Builder::new(TokioExecutor::new());
-            let connection = builder.serve_connection(TokioIo::new(connection), service);
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                debug!("a responder's connection ended: {error}");
-            }
-        });
-    }
-    connections.close();
-    connections.wait().await;
 }
 
 #[cfg(test)]

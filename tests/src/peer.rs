@@ -106,7 +106,11 @@ impl Peer {
         })
     }
 
-    fn tls(&self) -> anyhow::Result<Arc<ClientConfig>> {
+    /// How it proves itself in TLS.
+    ///
+    /// # Errors
+    /// When its certificate is none.
+    pub fn tls(&self) -> anyhow::Result<Arc<ClientConfig>> {
         let clock = Arc::new(SystemClock);
         let good = Good::Now.validity();
         Ok(tls::session_client(&self.identity, &self.authorities, good, clock)?)

@@ -21,7 +21,7 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<view::List<view::Host>>, ApiError> {
-    let rows = api.store.agents(&paging.page()).await?;
+    let rows = api.store.agents(&paging.page()?).await?;
     Ok(Json(paging.list(&rows, |row| row.id.to_string(), |row| host(&api, row))))
 }
 

@@ -16,7 +16,7 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<view::List<view::Audit>>, ApiError> {
-    let rows = api.store.audit_rows(&paging.page()).await?;
+    let rows = api.store.audit_rows(&paging.page()?).await?;
     Ok(Json(paging.list(
         &rows,
         |row| row.number.to_string(),

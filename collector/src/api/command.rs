@@ -18,7 +18,7 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<view::List<view::Command>>, ApiError> {
-    let rows = api.store.commands(None, &paging.page()).await?;
+    let rows = api.store.commands(None, &paging.page()?).await?;
     Ok(Json(paging.list(&rows, |row| row.id.to_string(), command)))
 }
 

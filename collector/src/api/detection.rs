@@ -19,7 +19,7 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<view::List<view::Detection>>, ApiError> {
-    let rows = api.store.detections(None, &paging.page()).await?;
+    let rows = api.store.detections(None, &paging.page()?).await?;
     Ok(Json(paging.list(&rows, DetectionRow::cursor, detection)))
 }
 

@@ -3,7 +3,7 @@
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use cordon_shared::{
@@ -79,11 +79,53 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
+/// Any id that is not used twice will do; this one sorts by time.
+fn request_id() -> String {
+    use cordon_shared::{entropy::SystemEntropy, time::SystemClock};
+    CommandId::random(&SystemClock, &SystemEntropy).to_string()
+}
+
+/// Of a refusal that the framework made (chosen: a sentence that names a field).
+const SAID_BYTES_MAX: usize = 4 << 10;
+
+/// What the framework refuses before a handler sees it (a path, a method, a query, a body) it says in
+/// plain text: who asks gets it as a [`Problem`] like every other.
+pub(super) async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let is_json = |it: &header::HeaderValue| it.as_bytes() == b"application/json";
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let said = axum::body::to_bytes(body, SAID_BYTES_MAX).await.unwrap_or_default();
+    let message = match String::from_utf8_lossy(&said).into_owned() {
+        empty if empty.is_empty() => {
+            status.canonical_reason().unwrap_or("this is refused").to_lowercase()
+        }
+        message => message,
+    };
+    let kind = kind(status).as_str().to_owned();
+    let problem = Json(Problem { kind, message, request_id: request_id() }).into_response();
+    let (made, body) = problem.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(made.headers);
+    Response::from_parts(parts, body)
+}
+
+/// The kind of a status that the framework chose.
+fn kind(status: StatusCode) -> Kind {
+    match status {
+        StatusCode::NOT_FOUND => Kind::NotFound,
+        StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+        it if it.is_client_error() => Kind::BadInput,
+        _ => Kind::Internal,
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        use cordon_shared::{entropy::SystemEntropy, time::SystemClock};
-        // Any id that is not used twice will do; this one sorts by time.
-        let request_id = CommandId::random(&SystemClock, &SystemEntropy).to_string();
+        let request_id = request_id();
         let status = status(self.kind);
         if status.is_server_error() {
             error!(%request_id, kind = %self.kind, "{}", self.chain);

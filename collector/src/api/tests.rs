@@ -5,16 +5,18 @@ use cordon_shared::{
     digest::Sha256,
     entropy::SystemEntropy,
     id::{CollectorId, TokenId},
+    limit,
     seglog::RealDisk,
     test_support::order,
     time::SystemClock,
 };
 use expect_test::expect;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::{Api, ROUTES, Rules, openapi, router};
+use super::{Api, ROUTES, Rules, openapi, router, serve};
 use crate::{
     auth::{role::Role, token},
     lake::{Lake, Opening},
@@ -283,4 +285,82 @@ async fn the_status_counts_hosts_beyond_the_first_page() {
     let (status, body) = bed.ask("GET", "/api/v1/status", Some(&viewer), "").await;
     assert_eq!(status, 200, "{body}");
     assert!(body.contains("\"hosts_connected\":10000"), "{body}");
+}
+
+#[tokio::test]
+async fn whatever_is_refused_is_refused_as_a_problem() {
+    let bed = Bed::new().await;
+    let admin = bed.token(Role::Admin).await;
+    let mut text = String::new();
+    for (method, path, body) in [
+        ("GET", "/api/v1/hosts?limit=-1", ""),
+        ("GET", "/api/v1/hosts?colour=red", ""),
+        ("GET", "/api/v1/hosts?cursor=zzzz", ""),
+        ("GET", "/api/v1/audit?cursor=zzzz", ""),
+        ("GET", "/api/v1/hosts/%ff", ""),
+        ("GET", "/api/v1/nothing", ""),
+        ("DELETE", "/api/v1/hosts", ""),
+        ("DELETE", "/healthz", ""),
+        ("POST", "/api/v1/tokens", "{"),
+        ("POST", "/api/v1/tokens", r#"{"hosts_max": "x"}"#),
+        ("POST", "/api/v1/tokens", r#"{"hosts_max": 1, "lifetime_ms": 1, "tier": "\u001b"}"#),
+    ] {
+        let (status, body) = bed.ask(method, path, Some(&admin), body).await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["request_id"].as_str().unwrap().len(), 36);
+        text.push_str(&format!("{status} {} {}\n", body["kind"], body["message"]));
+    }
+    expect![[r#"
+        400 "bad_input" "Failed to deserialize query string: limit: invalid digit found in string"
+        400 "bad_input" "Failed to deserialize query string: colour: unknown field `colour`, expected `cursor` or `limit`"
+        400 "bad_input" "`cursor` must be a `next_cursor`"
+        400 "bad_input" "`cursor` must be a `next_cursor`"
+        400 "bad_input" "Invalid URL: Invalid UTF-8 in `host`"
+        404 "not_found" "not found"
+        403 "forbidden" "the role `admin` may not do this"
+        405 "bad_input" "method not allowed"
+        400 "bad_input" "Failed to parse the request body as JSON: EOF while parsing an object at line 1 column 1"
+        422 "bad_input" "Failed to deserialize the JSON body into the target type: hosts_max: invalid type: string \"x\", expected u64 at line 1 column 17"
+        400 "bad_input" "`tier` must be 1 to 64 letters, digits, `-` and `_`"
+    "#]].assert_eq(&text);
+}
+
+/// What a responder's connection brings back; `None` when it stays open for longer than a stranger's.
+async fn answered(bed: &Bed, said: String) -> Option<String> {
+    let (mut ours, theirs) = tokio::io::duplex(1 << 16);
+    let (outbox, incoming) = tokio::sync::mpsc::channel(1);
+    outbox.send(Ok(theirs)).await.unwrap();
+    let serving = serve(router(Arc::clone(&bed.api)), incoming, CancellationToken::new());
+    let asking = async {
+        ours.write_all(said.as_bytes()).await.unwrap();
+        let mut heard = String::new();
+        let end = ours.read_to_string(&mut heard);
+        tokio::time::timeout(limit::HANDSHAKE_TIMEOUT + Duration::from_secs(2), end)
+            .await
+            .ok()
+            .map(|_| heard)
+    };
+    tokio::select! {
+        () = serving => None,
+        heard = asking => heard,
+    }
+}
+
+#[tokio::test]
+async fn f_31_a_stranger_is_cut_off_and_a_person_is_not() {
+    let bed = Bed::new().await;
+    let token = bed.token(Role::Viewer).await;
+    let ask = |bearer: &str| {
+        format!("GET /api/v1/status HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {bearer}\r\n\r\n")
+    };
+    let (half, wrong) = ("GET /api/v1/status HTTP/1.1\r\n".to_owned(), ask("wrong"));
+    let (silent, half, wrong, known) = tokio::join!(
+        answered(&bed, String::new()),
+        answered(&bed, half),
+        answered(&bed, wrong),
+        answered(&bed, ask(&token)),
+    );
+    assert_eq!((silent.as_deref(), half.as_deref()), (Some(""), Some("")));
+    assert!(wrong.unwrap().starts_with("HTTP/1.1 401"));
+    assert_eq!(known, None);
 }

@@ -25,7 +25,7 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<view::List<view::Token>>, ApiError> {
-    let rows = api.store.tokens(&paging.page()).await?;
+    let rows = api.store.tokens(&paging.page()?).await?;
     Ok(Json(paging.list(&rows, |row| row.token.id.to_string(), token)))
 }
 
@@ -44,13 +44,16 @@ pub(super) async fn create(
     if asked.hosts_max == 0 {
         return Err(ApiError::field("hosts_max", "at least 1"));
     }
-    if asked.tier.is_empty() || asked.tier.len() > 64 {
-        return Err(ApiError::field("tier", "1..=64 bytes"));
+    let is_word = |it: u8| it.is_ascii_alphanumeric() || b"-_".contains(&it);
+    if !(1..=64).contains(&asked.tier.len()) || !asked.tier.bytes().all(is_word) {
+        return Err(ApiError::field("tier", "1 to 64 letters, digits, `-` and `_`"));
     }
     if !asked.networks.iter().all(|it| Network::parse(it).is_some()) {
         return Err(ApiError::field("networks", "ADDRESS/BITS each"));
     }
-    if !asked.labels.iter().all(|it| it.contains('=') && it.len() <= 256) {
+    let is_label =
+        |it: &String| it.contains('=') && it.len() <= 256 && !it.contains(char::is_control);
+    if !asked.labels.iter().all(is_label) {
         return Err(ApiError::field("labels", "KEY=VALUE each, at most 256 bytes"));
     }
     let by = api.by(&principal);

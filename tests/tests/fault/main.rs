@@ -11,3 +11,4 @@ mod hostile_peer;
 mod kills;
 mod partition;
 mod segment;
+mod slow;
