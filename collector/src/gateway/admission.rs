@@ -28,6 +28,9 @@ const GLOBAL_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("200 is not 0"
 const WRONG_PER_MINUTE: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 const WRONG_BURST: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
 
+/// Alarms about one source: each is a row of the audit log, which a stranger must not fill.
+const ALARMS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
+
 /// Hellos of one agent: reconnects back off, so more is a broken agent (chosen).
 const HELLO_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 const HELLO_BURST: NonZeroU32 = NonZeroU32::new(20).expect("20 is not 0");
@@ -46,12 +49,24 @@ impl Classify for TooMany {
     }
 }
 
+/// What is to be done about a wrong token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wrong {
+    /// A slip: say so.
+    Slip,
+    /// One too many: turn the source away, and raise the alarm.
+    Alarm,
+    /// One too many, and the alarm was raised within the minute.
+    Known,
+}
+
 /// The rate limits.
 #[derive(Debug)]
 pub struct Admission {
     sources: DefaultKeyedRateLimiter<IpAddr>,
     all: DefaultDirectRateLimiter,
     wrong: DefaultKeyedRateLimiter<IpAddr>,
+    alarms: DefaultKeyedRateLimiter<IpAddr>,
     hellos: DefaultKeyedRateLimiter<AgentId>,
 }
 
@@ -63,6 +78,7 @@ impl Default for Admission {
             ),
             all: RateLimiter::direct(Quota::per_second(GLOBAL_PER_SECOND)),
             wrong: RateLimiter::keyed(Quota::per_minute(WRONG_PER_MINUTE).allow_burst(WRONG_BURST)),
+            alarms: RateLimiter::keyed(Quota::per_minute(ALARMS_PER_MINUTE)),
             hellos: RateLimiter::keyed(
                 Quota::per_second(HELLO_PER_SECOND).allow_burst(HELLO_BURST),
             ),
@@ -89,10 +105,14 @@ impl Admission {
         Ok(())
     }
 
-    /// Notes a wrong token of a source. True when it is one too many: raise the alarm.
+    /// Notes a wrong token of a source.
     #[must_use]
-    pub fn wrong_token(&self, source: IpAddr) -> bool {
-        self.wrong.check_key(&network_of(source)).is_err()
+    pub fn wrong_token(&self, source: IpAddr) -> Wrong {
+        let source = network_of(source);
+        if self.wrong.check_key(&source).is_ok() {
+            return Wrong::Slip;
+        }
+        if self.alarms.check_key(&source).is_ok() { Wrong::Alarm } else { Wrong::Known }
     }
 
     /// Lets one hello of an agent in.
@@ -112,6 +132,7 @@ impl Admission {
     pub fn tidy(&self) {
         self.sources.retain_recent();
         self.wrong.retain_recent();
+        self.alarms.retain_recent();
         self.hellos.retain_recent();
     }
 }
@@ -142,10 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn f_32_a_sixth_wrong_token_raises_the_alarm() {
+    fn f_32_a_sixth_wrong_token_raises_the_alarm_once() {
         let admission = Admission::default();
-        let alarms: Vec<_> = (0..7).map(|_| admission.wrong_token(source("192.0.2.1"))).collect();
-        assert_eq!(alarms, [false, false, false, false, false, true, true]);
+        let verdicts = (0..8).map(|_| admission.wrong_token(source("192.0.2.1")));
+        let expected = [[Wrong::Slip; 5].as_slice(), &[Wrong::Alarm, Wrong::Known, Wrong::Known]];
+        assert_eq!(verdicts.collect::<Vec<_>>(), expected.concat());
+        assert_eq!(admission.wrong_token(source("192.0.2.2")), Wrong::Slip);
     }
 
     #[test]

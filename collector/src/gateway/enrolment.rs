@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 use tracing::info;
 
 use super::{
-    admission::{Admission, TooMany},
+    admission::{Admission, TooMany, Wrong},
     concern::Concern,
     hello,
     keyring::Current,
@@ -77,11 +77,14 @@ impl Enrolments {
     }
 
     async fn wrong_token(&self, source: IpAddr) -> Status {
-        if self.admission.wrong_token(source) {
-            Concern::WrongTokens { source }.raise(&self.store, None, self.clock.now()).await;
-            return Self::refused(&TooMany { whom: "this address" });
+        match self.admission.wrong_token(source) {
+            Wrong::Slip => return Self::refused(&TokenError::Unknown),
+            Wrong::Alarm => {
+                Concern::WrongTokens { source }.raise(&self.store, None, self.clock.now()).await;
+            }
+            Wrong::Known => (),
         }
-        Self::refused(&TokenError::Unknown)
+        Self::refused(&TooMany { whom: "this address" })
     }
 }
 
