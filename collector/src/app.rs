@@ -28,7 +28,7 @@ use tracing::{error, info};
 
 pub use self::{address::Addresses, error::StartError, serve::serve};
 use self::{
-    address::{announce, reachable},
+    address::{announce, bind, reachable},
     answer::Answer,
     error::system,
     threads::Threads,
@@ -101,13 +101,11 @@ impl App {
         let protocols = [tls::ALPN_H2, tls::ALPN_HTTP_1];
         let api_tls = server(tls::open_server(&identity, &protocols, Arc::clone(&clock))?);
         let settled = Rule { settle_within: Some(gateway::SETTLE_WITHIN) };
-        let bind = system("bind a listener");
-        let sessions =
-            Listener::bind(config.sessions, session_tls, settled).await.map_err(&bind)?;
-        let enrolment =
-            Listener::bind(config.enrolment, enrolment_tls, settled).await.map_err(&bind)?;
-        let api = Listener::bind(config.api, api_tls, Rule::default()).await.map_err(&bind)?;
-        let addresses = Addresses::of(&sessions, &enrolment, &api).map_err(&bind)?;
+        let sessions = bind("sessions", config.sessions, (session_tls, settled)).await?;
+        let enrolment = bind("enrolment", config.enrolment, (enrolment_tls, settled)).await?;
+        let api = bind("api", config.api, (api_tls, Rule::default())).await?;
+        let addresses = Addresses::of(&sessions, &enrolment, &api);
+        let addresses = addresses.map_err(system("find the ports"))?;
         let answer = Answer::open(&layout, config, &store, Arc::clone(&clock)).await?;
         let place = (&layout, &disk);
         let lake = filing::open(place, config.collector, (Arc::clone(&clock), &*entropy))?;

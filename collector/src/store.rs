@@ -124,6 +124,12 @@ pub enum StoreError {
         /// Its file.
         path: PathBuf,
     },
+    /// The file is no database any more.
+    #[error("the state database is damaged: put `state.sqlite` back from a backup ({said})")]
+    Damaged {
+        /// What the database said.
+        said: String,
+    },
     /// The file was written by a newer release; this one must not touch it.
     #[error("the state database was written by a newer release (migration {version})")]
     Newer {
@@ -146,7 +152,7 @@ impl Classify for StoreError {
         match self {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Conflict { .. } => Kind::Conflict,
-            Self::Corrupt { .. } | Self::Lost { .. } => Kind::Corrupt,
+            Self::Corrupt { .. } | Self::Lost { .. } | Self::Damaged { .. } => Kind::Corrupt,
             Self::Newer { .. } => Kind::Internal,
             Self::Database { .. } => Kind::Unavailable,
         }
@@ -159,8 +165,18 @@ fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
         if let sqlx::Error::ColumnDecode { index, .. } = source {
             return StoreError::Corrupt { column: index };
         }
+        if let Some(said) = source.as_database_error().and_then(damage) {
+            return StoreError::Damaged { said };
+        }
         StoreError::Database { doing, source }
     }
+}
+
+/// What the database says of a file that is none, or not whole: `SQLITE_CORRUPT` and `SQLITE_NOTADB`
+/// of sqlite3.h, also in their extended forms.
+fn damage(error: &dyn sqlx::error::DatabaseError) -> Option<String> {
+    let code: i32 = error.code()?.parse().ok()?;
+    matches!(code & 0xff, 11 | 26).then(|| error.message().to_owned())
 }
 
 /// The state database. Cheap to clone.

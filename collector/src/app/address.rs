@@ -1,10 +1,16 @@
 //! Where the collector listens, and how others learn it.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use cordon_shared::durable;
+use rustls::ServerConfig;
 
-use crate::{layout::Layout, listen::Listener};
+use super::StartError;
+use crate::{
+    layout::Layout,
+    listen::{Listener, Rule},
+};
 
 /// The addresses that the listeners got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
@@ -27,6 +33,16 @@ impl Addresses {
         let (sessions, enrolment) = (sessions.address()?, enrolment.address()?);
         Ok(Self { sessions, enrolment, api: api.address()? })
     }
+}
+
+/// Binds the listener that the configuration calls `listen.KEY`.
+pub(super) async fn bind(
+    key: &'static str,
+    address: SocketAddr,
+    (tls, rule): (Arc<ArcSwap<ServerConfig>>, Rule),
+) -> Result<Listener, StartError> {
+    let bound = Listener::bind(address, tls, rule).await;
+    bound.map_err(|source| StartError::Bind { key, address, source })
 }
 
 /// Tells others, and those who started us, where we listen.

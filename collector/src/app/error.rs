@@ -45,6 +45,17 @@ pub enum StartError {
         /// Which.
         thread: &'static str,
     },
+    /// A listener has no port.
+    #[error("failed to listen at {address}, `listen.{key}` of the configuration")]
+    Bind {
+        /// Which.
+        key: &'static str,
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The system.
     #[error("failed to {doing}")]
     System {
@@ -67,7 +78,7 @@ impl Classify for StartError {
             Self::Journal(error) => error.kind(),
             Self::Lake(error) => error.kind(),
             Self::Gone { .. } => Kind::Internal,
-            Self::System { .. } => Kind::Unavailable,
+            Self::Bind { .. } | Self::System { .. } => Kind::Unavailable,
         }
     }
 }

@@ -119,7 +119,14 @@ impl Authority {
     pub fn open(dir: &Path) -> Result<Self, AuthorityError> {
         let path = dir.join("authority.pem");
         let certificate = first(&path)?;
-        Ok(Self { certificate, key: TlsKey::read(&dir.join("authority.key"))? })
+        let key_path = dir.join("authority.key");
+        let key = TlsKey::read(&key_path)?;
+        if !is_pair(&certificate, &key) {
+            // Whatever it signed, no agent would be let in with.
+            let rule = "the key of `authority.pem`: put both back from one backup";
+            return Err(AuthorityError::File { path: key_path, rule });
+        }
+        Ok(Self { certificate, key })
     }
 
     /// Its certificate.
@@ -149,8 +156,8 @@ impl Authority {
         Ok(signed.der().clone())
     }
 
-    /// The listeners' leaf and key from `dir`; the leaf is made anew when it is missing, past half
-    /// of its life, or for other names.
+    /// The listeners' leaf and key from `dir`; the leaf is made anew when it or its key is missing,
+    /// past half of its life, or for other names.
     ///
     /// # Errors
     /// [`AuthorityError`].
@@ -165,9 +172,12 @@ impl Authority {
         let names_path = dir.join("collector.names");
         let wanted = names.join("\n");
         let is_same = std::fs::read_to_string(&names_path).is_ok_and(|it| it == wanted);
-        if is_same && first(&path).is_ok_and(|leaf| is_fresh(&leaf, now)) {
-            let chain = cert::read_certificates(&path)?;
-            return Ok(Identity { chain, key: TlsKey::read(&key_path)? });
+        let is_good = |leaf, key: &TlsKey| is_fresh(&leaf, now) && is_pair(&leaf, key);
+        if is_same
+            && let Ok(key) = TlsKey::read(&key_path)
+            && first(&path).is_ok_and(|leaf| is_good(leaf, &key))
+        {
+            return Ok(Identity { chain: cert::read_certificates(&path)?, key });
         }
         let key = TlsKey::random()?;
         let profile = cert::collector_profile(names, validity(now, LEAF_LIFETIME), entropy)?;
@@ -209,6 +219,12 @@ fn first(path: &Path) -> Result<CertificateDer<'static>, AuthorityError> {
     certificates.into_iter().next().ok_or_else(|| AuthorityError::File { path: path.into(), rule })
 }
 
+fn is_pair(certificate: &CertificateDer<'_>, key: &TlsKey) -> bool {
+    let parsed = X509Certificate::from_der(certificate);
+    let named = parsed.map(|(_, it)| it.public_key().subject_public_key.data.to_vec());
+    named.is_ok_and(|it| it == key.as_rcgen().public_key_raw())
+}
+
 /// Whether less than half of a leaf's life is over.
 fn is_fresh(leaf: &CertificateDer<'_>, now: Timestamp) -> bool {
     let Ok((_, leaf)) = X509Certificate::from_der(leaf) else { return false };
@@ -220,4 +236,30 @@ fn is_fresh(leaf: &CertificateDer<'_>, now: Timestamp) -> bool {
 
 fn failed(doing: &'static str) -> impl FnOnce(rcgen::Error) -> AuthorityError {
     move |source| AuthorityError::Sign { doing, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_shared::{entropy::SeededEntropy, time::Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_not_the_certificates_is_refused_and_a_lost_leaf_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let (now, entropy) = (Timestamp::from_ns(1_800_000_000_000_000_000), SeededEntropy::new(1));
+        let made = Authority::create(dir.path(), "ours", now, &entropy).unwrap();
+        let names = ["localhost".to_owned()];
+        let before = made.identity(dir.path(), &names, now, &entropy).unwrap();
+        let again = made.identity(dir.path(), &names, now, &entropy).unwrap();
+        assert_eq!(before.chain, again.chain);
+        TlsKey::random().unwrap().write(&dir.path().join("collector.key")).unwrap();
+        let anew = made.identity(dir.path(), &names, now, &entropy).unwrap();
+        assert_ne!(before.chain, anew.chain);
+        Authority::open(dir.path()).unwrap();
+        TlsKey::random().unwrap().write(&dir.path().join("authority.key")).unwrap();
+        let error = Authority::open(dir.path()).unwrap_err().to_string();
+        let rule = "must hold the key of `authority.pem`: put both back from one backup";
+        assert!(error.ends_with(rule), "{error}");
+    }
 }

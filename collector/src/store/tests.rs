@@ -247,10 +247,9 @@ async fn a_state_that_is_gone_empty_or_no_database_is_refused_and_not_made_anew(
     assert!(matches!(Store::open(&path).await, Err(StoreError::Lost { .. })));
     assert_eq!(std::fs::read(&path).unwrap(), b"");
     durable::write(&path, &[0x5a; 8_192], durable::MODE_SECRET).unwrap();
-    let error =
-        std::error::Error::source(&Store::open(&path).await.unwrap_err()).map(ToString::to_string);
-    expect!["error returned from database: (code: 26) file is not a database"]
-        .assert_eq(&error.unwrap());
+    let error = Store::open(&path).await.unwrap_err().to_string();
+    expect!["the state database is damaged: put `state.sqlite` back from a backup (file is not a database)"]
+        .assert_eq(&error);
 }
 
 #[tokio::test]
