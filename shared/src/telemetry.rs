@@ -3,7 +3,10 @@
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::{
-    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 /// How log lines look.
@@ -42,14 +45,18 @@ pub enum TelemetryError {
     Again,
 }
 
+/// Reads a filter. A word that is no level would be a target that nothing has, and silence all else.
+fn read(filter: &str) -> Option<Targets> {
+    let is_good = |it: &str| it.contains('=') || it.parse::<LevelFilter>().is_ok();
+    filter.split(',').all(|it| is_good(it.trim())).then(|| filter.parse().ok()).flatten()
+}
+
 /// Writes the log to standard error. `filter` is a level, or levels by target.
 ///
 /// # Errors
 /// [`TelemetryError`] for a bad filter, or at the second call.
 pub fn init(filter: &str, format: Format) -> Result<(), TelemetryError> {
-    let Ok(targets) = filter.parse::<Targets>() else {
-        return Err(TelemetryError::Filter { filter: filter.to_owned() });
-    };
+    let targets = read(filter).ok_or(TelemetryError::Filter { filter: filter.to_owned() })?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let result = match format {
         Format::Text => {
@@ -62,4 +69,19 @@ pub fn init(filter: &str, format: Format) -> Result<(), TelemetryError> {
         }
     };
     result.map_err(|_already| TelemetryError::Again)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn a_word_that_is_no_level_is_no_filter() {
+        for good in ["info", "off", "info,cordon_agent=debug", "warn, h2=trace"] {
+            assert!(read(good).is_some(), "{good}");
+        }
+        for bad in ["", "loud", "info,loud", "cordon_agent", "cordon_agent=loud"] {
+            assert!(read(bad).is_none(), "{bad}");
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use std::{
     fs, io,
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use super::SensorError;
@@ -51,6 +51,10 @@ impl Scope {
         let found = fs::metadata(&folder).map_err(|error| {
             SensorError::Unsupported(format!("no cgroup `{}`: {error}", folder.display()))
         })?;
+        // A way up would leave the hierarchy, and a cgroup is a folder: anything else has a number
+        // that no process is in, and the agent would see nothing.
+        let is_inside = beneath.components().all(|it| matches!(it, Component::Normal(_)));
+        let level = if is_inside && found.is_dir() { level } else { 0 };
         let (1.., Ok(level)) = (level, u32::try_from(level)) else {
             return Err(SensorError::Unsupported(format!(
                 "`{path}` is no cgroup beneath the root"

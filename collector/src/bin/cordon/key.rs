@@ -9,7 +9,11 @@ use cordon_shared::{
     time::{Clock as _, SystemClock},
 };
 
-use crate::{args::Key, render};
+use crate::{
+    args::Key,
+    failure::{Failure, Why},
+    render,
+};
 
 /// Does what was asked.
 ///
@@ -18,7 +22,14 @@ use crate::{args::Key, render};
 pub(crate) fn run(command: &Key) -> anyhow::Result<()> {
     match command {
         Key::Root { out } => make(out, "root"),
-        Key::New { name, out } => make(out, name),
+        Key::New { name, out } => {
+            let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_.@".contains(it);
+            if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+                let text = format!("`{name}` must be a file's name: letters, digits, - _ . @");
+                return Err(Failure::new(Why::Usage, text).into());
+            }
+            make(out, name)
+        }
         Key::Sign { keys, draft, out } => {
             let mut signers = Vec::new();
             for path in keys {
