@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use cordon_shared::durable;
+use rustix::process::{WaitOptions, wait};
 
 /// Lines of a failed program's log that are shown.
 const LOG_LINES_SHOWN: usize = 8;
@@ -139,6 +140,8 @@ impl Ground {
     pub(super) fn clear(mut self) -> anyhow::Result<()> {
         drop(self.watchdog.said.take());
         let status = self.watchdog.child.wait().context("wait for the clean-up")?;
+        // What it ended were this process's children: nobody else may ask after them.
+        while let Ok(Some(_ended)) = wait(WaitOptions::NOHANG) {}
         ensure!(status.success(), "not everything could be removed; see above");
         Ok(())
     }
