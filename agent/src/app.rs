@@ -4,6 +4,7 @@
 //! the program's one runtime. The stop follows the road: sensors, then session and containment, then
 //! the road, which ends when nobody holds its handle, after it has sealed and synced all it has.
 
+mod blind;
 mod heap;
 mod host;
 mod obey;
@@ -119,6 +120,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     }
     let facts = host::facts()?;
     let spool = spool(config, entropy.as_ref()).await?;
+    let blind_since = blind::since(spool.before(), facts.boot);
     let sensed = Sensed::open(config, &clock, entropy.as_ref(), |lane| spool.resume(lane))?;
     sensed.tell();
     let states = sensed.states();
@@ -133,6 +135,13 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
         scope: sensed.scope(),
         clock: Arc::clone(&clock),
     });
+    if let Some(since) = blind_since {
+        let now = clock.boottime();
+        let gap = |it| enricher.stamp(now, blind::gap(it, since, now));
+        let gaps: Vec<_> = sensed.begun().into_iter().map(gap).collect();
+        sealer.begin(&gaps);
+    }
+    let ending = sensed.ending();
     let sensing = stop.child_token();
     let (queues, sensors) = sensed.start(&clock, &sensing)?;
     let (road, handle) =
@@ -148,12 +157,17 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     tasks.spawn("containment", task::run(containment, obeying, tasks.stop_signal()));
     let receipts = obey::receipts(answered, handle.clone(), safe, tasks.stop_signal());
     tasks.spawn("receipts", receipts);
-    let ends = Ends { road: handle, containment: requests };
+    let ends = Ends { road: handle.clone(), containment: requests };
     connect(config, &tasks, facts, states, ends);
     heap::trim();
     info!("running");
     stop.cancelled().await;
     sensors::join(sensors).await;
+    let now = clock.boottime();
+    for it in ending {
+        handle.ask(road::Request::Own(Box::new(blind::gap(it, now, now)), None)).await;
+    }
+    drop(handle);
     tasks.stop(STOP_GRACE).await;
     road.join().await;
     info!("stopped");

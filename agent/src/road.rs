@@ -120,6 +120,12 @@ impl Inbox {
         }
         std::future::pending().await
     }
+
+    /// A batch that waits, if there is one.
+    fn left(&mut self) -> Option<(health::Sensor, Vec<Observation>)> {
+        let batch = self.queue.as_mut()?.try_recv().ok()?;
+        Some((self.sensor, batch))
+    }
 }
 
 /// Enrichment, sealing and spool, and what feeds them.
@@ -162,7 +168,9 @@ impl Road {
             self.sealer.declare();
             self.tell_sealed();
             if self.clock.boottime() >= next_sync {
-                self.sealer.spool().sync();
+                let mut queues = self.inboxes.iter().filter_map(|it| it.queue.as_ref());
+                let is_caught_up = queues.all(mpsc::Receiver::is_empty);
+                self.sealer.sync(is_caught_up);
                 next_sync = self.clock.boottime().saturating_add(SYNC_EVERY);
             }
             let [process, network, file] = &mut self.inboxes;
@@ -180,9 +188,15 @@ impl Road {
                 () = tokio::time::sleep(wait) => (),
             }
         }
+        // The sensors have ended: what they left behind is all there is.
+        for at in 0..self.inboxes.len() {
+            while let Some((sensor, batch)) = self.inboxes.get_mut(at).and_then(Inbox::left) {
+                self.take(sensor, batch);
+            }
+        }
         self.sealer.seal_all();
         self.sealer.declare();
-        self.sealer.spool().sync();
+        self.sealer.sync(true);
     }
 
     fn take(&mut self, sensor: health::Sensor, batch: Vec<Observation>) {

@@ -27,7 +27,7 @@ use tracing::error;
 pub use self::memory::Memory;
 use crate::{
     sensor::{Committed, Position},
-    spool::{Fate, Shed, Spool},
+    spool::{Alive, Fate, Shed, Spool},
 };
 
 /// Losses in one batch of declarations (chosen: far below what a batch takes).
@@ -64,6 +64,8 @@ pub struct Sealer {
     memory: Arc<Memory>,
     /// When the next declaration may be tried.
     declare_at: Boottime,
+    /// Whether it is told which time before its start nobody saw.
+    is_begun: bool,
     events_total: u64,
     batches_total: u64,
 }
@@ -74,9 +76,38 @@ impl Sealer {
     pub fn new(spool: Spool, agent: AgentId, boot: BootId, clock: Arc<dyn Clock>) -> Self {
         let memory = Arc::new(Memory::default());
         memory.refill(&spool, memory::Own { agent, boot, now: clock.boottime() });
-        let (lanes, declare_at) = (Default::default(), Boottime::default());
+        let (lanes, declare_at, is_begun) = (Default::default(), Boottime::default(), true);
         let (events_total, batches_total) = (0, 0);
-        Self { spool, lanes, agent, boot, clock, memory, declare_at, events_total, batches_total }
+        Self {
+            spool,
+            lanes,
+            agent,
+            boot,
+            clock,
+            memory,
+            declare_at,
+            is_begun,
+            events_total,
+            batches_total,
+        }
+    }
+
+    /// Takes in, before anything else, what says which time nobody saw. While the spool does not have
+    /// all of it the agent gives no sign of life, so that the next start says it again.
+    pub fn begin(&mut self, blind: &[Event]) {
+        let fates: Vec<_> = blind.iter().map(|it| self.push_now(it)).collect();
+        self.is_begun = fates.iter().all(|it| *it == Fate::Spooled);
+    }
+
+    /// Makes durable what is spooled. `is_caught_up`: no observation waits before here, so that all
+    /// before now, or before what is open, is in the spool.
+    pub fn sync(&mut self, is_caught_up: bool) {
+        if self.is_begun && is_caught_up {
+            let open = self.lanes.iter().filter_map(|it| it.open.as_ref());
+            let at = open.map(|it| it.since).min().unwrap_or_else(|| self.clock.boottime());
+            self.spool.note_alive(Alive { boot: self.boot, at });
+        }
+        self.spool.sync();
     }
 
     /// The newest launches, for whoever judges citations.

@@ -20,6 +20,8 @@
 //! gave until the spool has it: the spool's side calls [`Committed::advance`], the sensor's thread
 //! sees it at its next call and releases the bytes. Such a source is its own buffer: when the queue
 //! is full its thread waits. For any other source the newest observations are dropped and counted.
+//! Between two agents such a source sees nothing, which is declared at the second one's start, as a
+//! gap ([`Sensor::is_resumed`]).
 
 pub mod ebpf;
 pub mod file;
@@ -236,6 +238,16 @@ pub trait Sensor: Send + fmt::Debug {
         wait: Duration,
         into: &mut Vec<Observation>,
     ) -> Result<Outcome, SensorError>;
+
+    /// Whether its source ran before it was opened, and tells by itself what was missed meanwhile.
+    fn is_resumed(&self) -> bool {
+        false
+    }
+
+    /// Whether its source goes on without it, for the next agent to read.
+    fn outlives_agent(&self) -> bool {
+        false
+    }
 
     /// The handle by which the spool's side says what it has. `None`: the source cannot resume.
     fn committed(&self) -> Option<Arc<Committed>> {

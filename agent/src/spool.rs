@@ -44,6 +44,7 @@ use self::{
 pub use self::{
     error::SpoolError,
     lane::LaneSpool,
+    marks::Alive,
     shed::{Fate, Shed},
 };
 
@@ -56,6 +57,17 @@ pub struct Acked {
     pub epoch: Epoch,
     /// The last event, and the digest of the batch that it ends.
     pub at: Option<(EventSeq, Sha256)>,
+}
+
+/// What is known of the agent that had this spool before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Before {
+    /// There was none.
+    Nobody,
+    /// There was one; nothing says until when.
+    Unknown,
+    /// Its last sign of life.
+    Alive(Alive),
 }
 
 /// How the spool is opened.
@@ -77,6 +89,9 @@ pub struct Spool {
     lanes: [LaneSpool; 3],
     book: Book,
     marks: Marks,
+    before: Before,
+    /// The agent's newest sign of life.
+    alive: Option<Alive>,
     reserve: Reserve,
     bytes_max: u64,
     /// Takes the folder for this process.
@@ -115,9 +130,13 @@ impl Spool {
             }
         };
         let lanes = [open(Lane::Critical)?, open(Lane::Network)?, open(Lane::File)?];
-        let is_forgotten =
-            || !book.is_known() && lanes.iter().any(|it| it.next_record() > Index::ZERO);
-        if book.is_damaged() || is_forgotten() {
+        let is_new = lanes.iter().all(|it| it.next_record() == Index::ZERO);
+        let before = match marks.alive() {
+            Some(alive) => Before::Alive(alive),
+            None if is_new => Before::Nobody,
+            None => Before::Unknown,
+        };
+        if book.is_damaged() || (!book.is_known() && !is_new) {
             book.rebuild(Lane::ALL.map(|it| (it, lanes[it.index()].floor())));
         }
         if let Some((epoch, last_seq)) = book.interrupted() {
@@ -128,7 +147,8 @@ impl Spool {
         }
         book.save(Against::PowerLoss);
         reserve.restore();
-        Ok(Self { lanes, book, marks, reserve, bytes_max: settings.bytes_max, _lock: lock })
+        let (alive, bytes_max) = (None, settings.bytes_max);
+        Ok(Self { lanes, book, marks, before, alive, reserve, bytes_max, _lock: lock })
     }
 
     fn open_lane(
@@ -261,6 +281,17 @@ impl Spool {
         if is_written { Fate::Spooled } else { Fate::Lost }
     }
 
+    /// What is known of the agent before this one.
+    #[must_use]
+    pub fn before(&self) -> Before {
+        self.before
+    }
+
+    /// Notes a sign of life; it is written with the next sync, every few seconds.
+    pub fn note_alive(&mut self, alive: Alive) {
+        self.alive = Some(alive);
+    }
+
     /// Makes everything durable against a loss of power. A disk that fails keeps what it has; the
     /// next call tries again.
     pub fn sync(&mut self) {
@@ -274,7 +305,7 @@ impl Spool {
             }
         }
         let marks = self.lanes.each_ref().map(LaneSpool::marks);
-        self.marks.write(marks.map(LaneMarks::clone));
+        self.marks.write(marks.map(LaneMarks::clone), self.alive);
         // What is owed goes before what may be needed.
         if self.book.owed().next().is_none() && self.lanes.iter().all(LaneSpool::is_well) {
             self.reserve.restore();

@@ -60,6 +60,10 @@ pub struct Loss {
     pub cause: String,
     /// Of which lane.
     pub lane: String,
+    /// Whose events, when one sensor's.
+    pub sensor: String,
+    /// Since when and until when, in ms since 1970.
+    pub times_ms: (u64, u64),
     /// How many.
     pub count: u64,
     /// Whether that is all of them.
@@ -74,6 +78,8 @@ pub struct Loss {
 const COLUMNS: &[&str] = &[
     "metadata",
     "class_uid",
+    "start_time",
+    "end_time",
     "cordon_agent",
     "cordon_epoch",
     "cordon_lane",
@@ -87,6 +93,7 @@ const COLUMNS: &[&str] = &[
     "cordon_file_path",
     "cordon_loss_cause",
     "cordon_loss_lane",
+    "cordon_loss_sensor",
     "cordon_loss_count",
     "cordon_loss_is_exact",
     "cordon_loss_epoch",
@@ -323,6 +330,9 @@ fn take(row: &mut Row, name: &str, field: &Field) {
         "cordon_file_path" => row.file_path = text(field),
         "cordon_loss_cause" => row.loss.cause = text(field),
         "cordon_loss_lane" => row.loss.lane = text(field),
+        "cordon_loss_sensor" => row.loss.sensor = text(field),
+        "start_time" => row.loss.times_ms.0 = number(field),
+        "end_time" => row.loss.times_ms.1 = number(field),
         "cordon_loss_count" => row.loss.count = number(field),
         "cordon_loss_is_exact" => row.loss.is_exact = matches!(field, Field::Bool(true)),
         "cordon_loss_epoch" => row.loss.epoch = text(field),

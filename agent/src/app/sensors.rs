@@ -128,6 +128,21 @@ impl Sensed {
         self.chosen.iter().map(|it| it.state.clone()).collect()
     }
 
+    /// Those that see only from now on.
+    pub(super) fn begun(&self) -> Vec<health::Sensor> {
+        self.those(|it| !it.is_resumed())
+    }
+
+    /// Those that see nothing any more when the agent ends.
+    pub(super) fn ending(&self) -> Vec<health::Sensor> {
+        self.those(|it| !it.outlives_agent())
+    }
+
+    fn those(&self, is: impl Fn(&dyn Sensor) -> bool) -> Vec<health::Sensor> {
+        let those = self.chosen.iter().filter(|it| it.sensor.as_deref().is_some_and(&is));
+        those.map(|it| it.state.sensor).collect()
+    }
+
     /// The handles of sensors that can resume, by lane.
     pub(super) fn committed(&self) -> Vec<(Lane, Arc<Committed>)> {
         let of = |it: &Chosen| Some((lane_of(it.state.sensor), it.sensor.as_ref()?.committed()?));

@@ -21,7 +21,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
 use super::Sealer;
 use crate::{
     sensor::{Committed, Position},
-    spool::{Fate, Settings, Spool},
+    spool::{Alive, Before, Fate, Settings, Spool},
 };
 
 const RING: u64 = 77;
@@ -236,4 +236,37 @@ fn f_6_an_event_that_fills_a_batch_is_not_called_spooled_when_the_disk_refuses_i
     assert_eq!(bench.sealer().push_now(&event), Fate::Lost);
     bench.disk.set_bytes_max(None);
     assert_eq!(bench.sealer().push_now(&event), Fate::Spooled);
+}
+
+#[test]
+fn f_47_an_agent_gives_no_sign_of_life_before_its_gap_is_spooled() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.sealer().spool().before(), Before::Nobody);
+    bench.sense(1);
+    bench.sealer().sync(true);
+    let at = bench.clock.boottime();
+    let alive = |at| Before::Alive(Alive { boot: origin().boot, at });
+    bench.kill();
+    assert_eq!(bench.sealer().spool().before(), alive(at));
+    // What waits before the sealer is not in the spool: no sign of life.
+    bench.clock.advance(Duration::from_secs(60));
+    bench.sealer().sync(false);
+    bench.kill();
+    assert_eq!(bench.sealer().spool().before(), alive(at));
+    // A gap that finds no room is not told.
+    bench.bound(0);
+    let gap = samples().into_iter().find(|it| matches!(it.body, Body::Loss(_)));
+    bench.sealer().begin(&[gap.expect("there is one")]);
+    bench.disk.set_bytes_max(None);
+    bench.sealer().sync(true);
+    bench.kill();
+    assert_eq!(bench.sealer().spool().before(), alive(at));
+    // Nothing that is open yet is told to be there.
+    bench.sealer().sync(true);
+    let now = bench.clock.boottime();
+    bench.sense(1);
+    bench.clock.advance(Duration::from_secs(60));
+    bench.sealer().sync(true);
+    bench.kill();
+    assert_eq!(bench.sealer().spool().before(), alive(now));
 }

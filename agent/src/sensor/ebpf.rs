@@ -111,6 +111,7 @@ pub struct RingSensor {
     at: Position,
     pace: Pace,
     counted: Option<Boottime>,
+    is_resumed: bool,
     /// To be handed over first.
     gap: Option<Observation>,
     lacks: Vec<String>,
@@ -157,6 +158,7 @@ impl RingSensor {
         maps.set_declared(declared).map_err(broken("keep what was declared"))?;
         ring.commit(ring_position(at.offset));
         let wakeups = wakeups(&ring).map_err(broken("wait for the ring"))?;
+        let is_resumed = origin != Origin::Fresh;
         let is_gap = resume.is_some_and(|it| it.epoch != generation);
         let now = clock.boottime();
         let gap = gap(origin, is_gap, now)
@@ -176,6 +178,7 @@ impl RingSensor {
             at,
             pace,
             counted,
+            is_resumed,
             gap,
             lacks,
             held,
@@ -304,6 +307,14 @@ impl Sensor for RingSensor {
         Ok(if into.len() > before { Outcome::Data } else { Outcome::Nothing })
     }
 
+    fn is_resumed(&self) -> bool {
+        self.is_resumed
+    }
+
+    fn outlives_agent(&self) -> bool {
+        !self.held.is_held()
+    }
+
     fn committed(&self) -> Option<Arc<Committed>> {
         Some(Arc::clone(&self.committed))
     }
@@ -318,12 +329,13 @@ fn wakeups(ring: &Ring) -> io::Result<OwnedFd> {
     Ok(wakeups)
 }
 
-/// What is known of the time in which nothing was recorded, when there was any: the programs are
-/// another making than the spool's newest batch knows, or took the place of an outdated set.
+/// What is known of what the programs from before recorded and nobody can read: they are another
+/// making than the spool's newest batch knows, or an outdated set. Since when nothing was recorded when
+/// there were none is not known here.
 fn gap(origin: Origin, is_other: bool, now: Boottime) -> Option<Known> {
     let (count, since) = match origin {
         Origin::Replaced { unread, since } => (unread, since),
-        Origin::Fresh | Origin::Resumed if is_other => (0, None),
+        Origin::Resumed if is_other => (0, None),
         Origin::Fresh | Origin::Resumed => return None,
     };
     Some(Known { count, is_exact: false, from: since.unwrap_or(now), until: now })

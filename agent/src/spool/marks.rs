@@ -1,8 +1,10 @@
-//! High-water marks: how far each lane's log was once known to be durable (F-10).
+//! High-water marks: how far each lane's log was once known to be durable (F-10), and until when an
+//! agent was there.
 //!
-//! In: after each sync, the last batch of each epoch that is on disk, and the last one acknowledged.
-//! Out, at open: where a log must at least end. A log that ends before was cut from outside, and what
-//! is missing is declared by its numbers. It never decides what is let go; that is the book's.
+//! In: after each sync, the last batch of each epoch that is on disk, the last one acknowledged, and
+//! the agent's sign of life. Out, at open: where a log must at least end, and since when no agent was
+//! there. A log that ends before was cut from outside, and what is missing is declared by its numbers.
+//! It never decides what is let go; that is the book's.
 //!
 //! One block, overwritten in place and never synced for itself: after a loss of power an older one, or
 //! none, is there, which asks for less. It never runs ahead of the log. At open the log itself says
@@ -13,7 +15,9 @@
 //!   0   4   magic "CDNM"
 //!   4   2   version = 1
 //!   6   2   zero
-//!   8   …   each lane: the mark acknowledged last, then 16 of epochs, oldest first; each 24 bytes:
+//!   8  16   boot of the last sign of life; zero for none
+//!  24   8   its nanoseconds of CLOCK_BOOTTIME
+//!  32   …   each lane: the mark acknowledged last, then 16 of epochs, oldest first; each 24 bytes:
 //!           epoch 8 (0: none), number of its last event 8, index after its record 8
 //!   …   4   crc32c of the block up to here
 //! ```
@@ -22,11 +26,13 @@ use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use cordon_shared::{
-    id::{Epoch, EventSeq, Lane},
+    id::{BootId, Epoch, EventSeq, Lane},
     seglog::{Disk, DiskFile, Index, Mode},
+    time::Boottime,
 };
 use tracing::warn;
 
@@ -42,6 +48,19 @@ const BLOCK_BYTES: usize = 4 << 10;
 /// Epochs of a lane that are kept (chosen: restarts in one outage); of older ones the records that are
 /// missing are counted, not their events.
 const EPOCHS_MAX: usize = 16;
+
+/// How old a sign of life becomes before it is written anew, when nothing else is (chosen: an idle host
+/// writes one block so often; after `kill -9` a gap is told that much too long).
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// A sign of life: the agent ran, and what its sensors had given by then was in the spool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Alive {
+    /// In which boot of the host.
+    pub boot: BootId,
+    /// When.
+    pub at: Boottime,
+}
 
 /// The last batch of an epoch: of its numbers and of its lane's records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +110,13 @@ impl LaneMarks {
     }
 }
 
+/// What the file holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Contents {
+    alive: Option<Alive>,
+    lanes: [LaneMarks; 3],
+}
+
 /// The file.
 #[derive(Debug)]
 pub(super) struct Marks {
@@ -98,7 +124,7 @@ pub(super) struct Marks {
     path: PathBuf,
     file: Option<Arc<dyn DiskFile>>,
     /// As they were read or written last.
-    written: [LaneMarks; 3],
+    written: Contents,
     is_failing: bool,
 }
 
@@ -106,7 +132,7 @@ impl Marks {
     /// Reads the file in the spool's folder. Never fails: what is not there asks for nothing.
     pub(super) fn open(disk: Arc<dyn Disk>, folder: &Path) -> Self {
         let path = folder.join(NAME);
-        let (written, is_failing) = (Default::default(), false);
+        let (written, is_failing) = (Contents::default(), false);
         let mut it = Self { disk, path, file: None, written, is_failing };
         if let Err(error) = it.read() {
             it.note_failure(&error);
@@ -132,16 +158,27 @@ impl Marks {
 
     /// What stands on disk of a lane.
     pub(super) fn lane(&self, lane: Lane) -> &LaneMarks {
-        &self.written[lane.index()]
+        &self.written.lanes[lane.index()]
     }
 
-    /// Overwrites them, when they changed. A disk that refuses keeps the older ones.
-    pub(super) fn write(&mut self, marks: [LaneMarks; 3]) {
-        if marks == self.written {
+    /// The last sign of life that stands on disk.
+    pub(super) fn alive(&self) -> Option<Alive> {
+        self.written.alive
+    }
+
+    /// Overwrites them, when they changed; without a sign of life the older one stands. A disk that
+    /// refuses keeps all the older ones.
+    pub(super) fn write(&mut self, lanes: [LaneMarks; 3], alive: Option<Alive>) {
+        let before = self.written.alive;
+        let is_due = alive.is_some_and(|now| {
+            before.is_none_or(|it| it.boot != now.boot || now.at.since(it.at) >= ALIVE_EVERY)
+        });
+        if lanes == self.written.lanes && !is_due {
             return;
         }
-        match self.put(&encode(&marks)) {
-            Ok(()) => (self.written, self.is_failing) = (marks, false),
+        let contents = Contents { alive: alive.or(before), lanes };
+        match self.put(&encode(&contents)) {
+            Ok(()) => (self.written, self.is_failing) = (contents, false),
             Err(error) => self.note_failure(&error),
         }
     }
@@ -164,11 +201,13 @@ impl Marks {
     }
 }
 
-fn encode(marks: &[LaneMarks; 3]) -> Vec<u8> {
+fn encode(contents: &Contents) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&[0; 2]);
-    for lane in marks {
+    bytes.extend_from_slice(&contents.alive.map_or([0; 16], |it| it.boot.0));
+    bytes.extend_from_slice(&contents.alive.map_or(0, |it| it.at.as_ns()).to_le_bytes());
+    for lane in &contents.lanes {
         let durable = (0..EPOCHS_MAX).map(|at| lane.durable.get(at).copied());
         for mark in std::iter::once(lane.acked).chain(durable) {
             let numbers = mark.map(|it| [it.epoch.as_u64(), it.last.as_u64(), it.end.as_u64()]);
@@ -184,21 +223,26 @@ fn encode(marks: &[LaneMarks; 3]) -> Vec<u8> {
 }
 
 /// A whole block, or nothing.
-fn decode(bytes: &[u8]) -> Option<[LaneMarks; 3]> {
+fn decode(bytes: &[u8]) -> Option<Contents> {
     let (head, mut rest) = bytes.split_first_chunk::<8>()?;
     let [version_low, version_high] = VERSION.to_le_bytes();
     if head.get(..6)? != [MAGIC.as_slice(), &[version_low, version_high]].concat() {
         return None;
     }
-    let mut marks: [LaneMarks; 3] = Default::default();
-    for lane in &mut marks {
+    let (boot, after) = rest.split_first_chunk()?;
+    let (at, after) = after.split_first_chunk()?;
+    rest = after;
+    let at = Boottime::from_ns(u64::from_le_bytes(*at));
+    let alive = (*boot != [0; 16]).then_some(Alive { boot: BootId(*boot), at });
+    let mut contents = Contents { alive, lanes: Default::default() };
+    for lane in &mut contents.lanes {
         lane.acked = take_mark(&mut rest)?;
         for _ in 0..EPOCHS_MAX {
             lane.durable.extend(take_mark(&mut rest)?);
         }
     }
     let covered = bytes.get(..bytes.len() - rest.len())?;
-    (u32::from_le_bytes(*rest.first_chunk()?) == crc32c::crc32c(covered)).then_some(marks)
+    (u32::from_le_bytes(*rest.first_chunk()?) == crc32c::crc32c(covered)).then_some(contents)
 }
 
 fn take_mark(rest: &mut &[u8]) -> Option<Option<Mark>> {
@@ -215,11 +259,12 @@ fn take_mark(rest: &mut &[u8]) -> Option<Option<Mark>> {
 #[cfg(test)]
 mod tests {
     use cordon_shared::{
-        id::{Epoch, EventSeq},
+        id::{BootId, Epoch, EventSeq},
         seglog::Index,
+        time::Boottime,
     };
 
-    use super::{LaneMarks, Mark, decode, encode};
+    use super::{Alive, Contents, LaneMarks, Mark, decode, encode};
 
     fn mark(number: u64) -> Mark {
         let epoch = Epoch::from_u64(number).expect("not zero");
@@ -231,10 +276,12 @@ mod tests {
     fn a_damaged_block_is_none() {
         let mut lane = LaneMarks { acked: Some(mark(1)), ..LaneMarks::default() };
         (2..=40).for_each(|it| lane.reach(mark(it)));
-        let marks = [lane, LaneMarks::default(), LaneMarks::default()];
-        let block = encode(&marks);
-        assert_eq!(decode(&block), Some(marks));
-        for at in 0..1_236 {
+        let alive = Some(Alive { boot: BootId([7; 16]), at: Boottime::from_ns(9) });
+        let lanes = [lane, LaneMarks::default(), LaneMarks::default()];
+        let contents = Contents { alive, lanes };
+        let block = encode(&contents);
+        assert_eq!(decode(&block), Some(contents));
+        for at in 0..1_260 {
             let mut hit = block.clone();
             hit[at] ^= 4;
             assert_eq!(decode(&hit), None, "flipped at {at}");

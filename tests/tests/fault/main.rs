@@ -4,6 +4,7 @@
 //! was done to it, the system is up afterwards and says what happened.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod blind;
 mod crash;
 mod damage;
 mod disk_full;
