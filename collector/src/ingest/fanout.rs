@@ -145,6 +145,12 @@ impl Fanout {
         Level::JournalDurable.set(durable);
     }
 
+    /// Empties the ring, so that consumers read from the disk.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.lock().ring.clear();
+    }
+
     /// Nothing more will come.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
@@ -259,11 +265,13 @@ impl Feed {
                     }
                 }
                 Entry::Gap(gap) => {
-                    warn!(consumer = self.consumer, from = %gap.from, until = %gap.until,
-                        cause = gap.cause.as_str(), "the journal has lost records");
-                    Count::JournalLost.add(gap.records());
                     page.next = gap.until.as_u64();
-                    page.gaps.push(gap);
+                    for gap in without(&gap, &self.fanout.skipped()) {
+                        warn!(consumer = self.consumer, from = %gap.from, until = %gap.until,
+                            cause = gap.cause.as_str(), "the journal has lost records");
+                        Count::JournalLost.add(gap.records());
+                        page.gaps.push(gap);
+                    }
                 }
             }
         }
@@ -351,6 +359,19 @@ impl Feed {
 /// How long a reader waits for a record that was appended and is neither in the ring nor flushed
 /// (chosen: a slow sync).
 const UNFLUSHED_WAIT: Duration = Duration::from_millis(50);
+
+/// What of a gap is lost: without the records whose batches are elsewhere in the journal (F-8).
+pub(super) fn without(gap: &Gap, skipped: &[u64]) -> Vec<Gap> {
+    let (mut lost, mut from) = (Vec::new(), gap.from);
+    let ends = skipped.iter().map(|it| Index::from_u64(*it));
+    for at in ends.filter(|it| (gap.from..gap.until).contains(it)).chain([gap.until]) {
+        if from < at {
+            lost.push(Gap { from, until: at, cause: gap.cause });
+        }
+        from = at.plus(1);
+    }
+    lost
+}
 
 fn gap_of(index: Index) -> Gap {
     Gap { from: index, until: index.plus(1), cause: GapCause::Corrupt }

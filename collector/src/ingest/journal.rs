@@ -15,7 +15,8 @@
 //!
 //! The format of a record is in `record.rs`. Each segment begins with a snapshot of all positions
 //! (`journal/preface.rs`), so that a start reads the newest segment only; only one that begins
-//! while records are lost has none, since the snapshot would vouch for them.
+//! while records are lost says of these only that they are written again: a snapshot would vouch for
+//! them.
 
 mod pending;
 mod preface;
@@ -136,8 +137,8 @@ impl Journal {
         let refusals =
             Refusals::open(Arc::clone(&opening.disk), &opening.dir.with_file_name("refused"))?;
         let (writer, recovery) = Writer::open(opening.disk, opening.dir, &options)?;
-        recover::report(&recovery);
         let Found { known, skipped } = recover::read(&writer, &recovery)?;
+        recover::report(&recovery, &skipped);
         let hosts = Arc::new(Hosts::default());
         let board = Arc::new(Board::default());
         board.fill(&known);
@@ -298,7 +299,7 @@ impl Journal {
     fn rotate(&mut self) -> Result<(), SeglogError> {
         if self.pending.first_lost().is_some() {
             // Some of what is known is in no log: a snapshot would vouch for it over a crash.
-            return self.writer.rotate(&[]);
+            return self.writer.rotate(&preface::encode_skipped(&self.fanout.skipped()));
         }
         self.writer.rotate(&preface::encode(&self.known, &self.fanout.skipped()))
     }

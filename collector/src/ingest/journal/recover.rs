@@ -8,21 +8,25 @@ use cordon_shared::{
 };
 use tracing::{error, info, warn};
 
-use super::{GROUP_BATCHES, GROUP_BYTES, preface};
+use super::{
+    GROUP_BATCHES, GROUP_BYTES,
+    preface::{self, Said},
+};
 use crate::{
     ingest::{
         dedupe::{Known, Source, Verdict},
-        record,
+        fanout, record,
     },
     metric::Count,
 };
 
-/// Says what opening found. Damage is no reason not to start: it is a loss to be shown.
-pub(super) fn report(recovery: &Recovery) {
+/// Says what opening found. Damage is no reason not to start: it is a loss to be shown, unless what
+/// was lost is elsewhere in the journal.
+pub(super) fn report(recovery: &Recovery, skipped: &[u64]) {
     if let Some(torn) = recovery.torn {
         info!(at = %torn.at, bytes = torn.bytes, "the journal's torn end was cut");
     }
-    for gap in &recovery.gaps {
+    for gap in recovery.gaps.iter().flat_map(|it| fanout::without(it, skipped)) {
         error!(from = %gap.from, until = %gap.until, cause = gap.cause.as_str(),
             "the journal has lost records");
         Count::JournalLost.add(gap.records());
@@ -47,9 +51,12 @@ pub(super) struct Found {
 /// records when there is no whole preface.
 pub(super) fn read(writer: &Writer, recovery: &Recovery) -> Result<Found, SeglogError> {
     let preface = recovery.preface.as_ref();
-    let read = preface.and_then(|it| Some((it.first, preface::decode(&it.bytes)?)));
-    let (from, (known, skipped)) = read.unwrap_or((recovery.oldest, Default::default()));
-    let mut found = Found { known, skipped };
+    let said = preface.and_then(|it| Some((it.first, preface::decode(&it.bytes)?)));
+    let (first, Said { known, mut skipped }) = said.unwrap_or_default();
+    skipped.sort_unstable();
+    let from = if known.is_some() { first } else { recovery.oldest };
+    let hidden = skipped.clone();
+    let mut found = Found { known: known.unwrap_or_default(), skipped };
     let mut reader = writer.log().reader(from);
     let mut source = Source::Agent;
     loop {
@@ -59,6 +66,8 @@ pub(super) fn read(writer: &Writer, recovery: &Recovery) -> Result<Found, Seglog
         }
         for entry in entries {
             match entry {
+                // It may have come back with the disk; its batch is elsewhere, or comes again.
+                Entry::Record(record) if hidden.binary_search(&record.index.as_u64()).is_ok() => (),
                 Entry::Record(record) => {
                     if found.learn(&record, source).is_none() {
                         source = Source::Damaged;

@@ -152,6 +152,41 @@ fn f_8_a_sync_that_failed_once_costs_nothing() {
     assert_eq!(bench.stored().len(), 20);
 }
 
+/// What a consumer is told to be lost, from the disk alone.
+fn gaps(bench: &Bench) -> Vec<(u64, u64)> {
+    let mut feed = bench.fanout.feed("gaps", Sight::Durable, 0);
+    let (mut gaps, mut position) = (Vec::new(), 0);
+    while let Some(page) = next(&mut feed, position) {
+        gaps.extend(page.gaps.iter().map(|it| (it.from.as_u64(), it.until.as_u64())));
+        position = page.next;
+    }
+    gaps
+}
+
+#[test]
+fn f_8_what_was_lost_and_written_again_is_told_to_nobody_as_lost() {
+    let seeds = (0..64).map(|it| Some(Random::new(it)));
+    for power in seeds.chain([None]) {
+        let mut bench = Bench::new();
+        bench.submit(agent(0), &sealed(1, 7, 1, 10));
+        bench.journal.commit();
+        // The sync fails, and what was written does not read back.
+        let failing = |op, times| Fault { op: Some(op), skip: 0, times, errno: Errno::Io };
+        bench.disk.fail(failing(Op::Sync, 1));
+        bench.disk.fail(failing(Op::Read, 9));
+        bench.submit(agent(0), &sealed(2, 7, 11, 10));
+        bench.submit(agent(0), &sealed(3, 7, 21, 10));
+        bench.journal.commit();
+        bench.disk.heal();
+        bench.journal.commit();
+        assert_eq!(bench.outcomes().last(), Some(&stored(7, 30, Repeat::First)));
+        bench.fanout.forget();
+        assert_eq!((gaps(&bench), bench.stored().len()), (vec![], 30));
+        let bench = bench.crash(power.as_ref());
+        assert_eq!((gaps(&bench), bench.stored().len()), (vec![], 30), "{power:?}");
+    }
+}
+
 #[test]
 fn f_7_a_full_disk_stalls_and_goes_on_by_itself() {
     let mut bench = Bench::new();
