@@ -115,7 +115,7 @@ pub struct RingSensor {
     /// To be handed over first.
     gap: Option<Observation>,
     lacks: Vec<String>,
-    /// What keeps unpinned programs running.
+    /// What keeps the programs running.
     held: loader::Held,
 }
 

@@ -18,7 +18,8 @@ use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::{Map, MapData},
     programs::{
-        BtfTracePoint, Program as Kernel, ProgramFd, ProgramInfo, TracePoint, links::FdLink,
+        BtfTracePoint, Program as Kernel, ProgramFd, ProgramInfo, TracePoint,
+        links::{FdLink, PinnedLink},
     },
 };
 use cordon_shared::{
@@ -69,19 +70,23 @@ pub struct Loaded {
     pub origin: Origin,
     /// What is not seen for want of an optional program, for people.
     pub lacks: Vec<String>,
-    /// Keeps the programs running, unless pins do.
+    /// Keeps the programs running.
     pub held: Held,
 }
 
-/// Keeps unpinned programs running as long as it lives.
+/// Keeps programs running as long as it lives, even if somebody removes their pins (F-47).
 #[derive(Debug)]
-pub struct Held(Option<Ebpf>);
+pub struct Held {
+    /// Those without pins.
+    unpinned: Option<Ebpf>,
+    _links: Vec<PinnedLink>,
+}
 
 impl Held {
-    /// Whether the programs end with it.
+    /// Whether the programs end with it, because they were never pinned.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.0.is_some()
+        self.unpinned.is_some()
     }
 }
 
@@ -166,7 +171,7 @@ fn resume(folder: &Path, identity: u64, settings: &Settings<'_>) -> io::Result<O
     if config.identity != identity || !config.is_ready {
         return Ok(None);
     }
-    let mut lacks = Vec::new();
+    let (mut lacks, mut links) = (Vec::new(), Vec::new());
     for program in settings.object.programs {
         if !link_pin(folder, program).try_exists()? {
             match program.need {
@@ -175,13 +180,15 @@ fn resume(folder: &Path, identity: u64, settings: &Settings<'_>) -> io::Result<O
             }
             continue;
         }
+        links.push(PinnedLink::from_pin(link_pin(folder, program)).map_err(io::Error::other)?);
         let info = ProgramInfo::from_pin(program_pin(folder, program)).map_err(io::Error::other)?;
         maps.watch(info.fd().map_err(io::Error::other)?);
     }
     maps.begin(config, settings.scope)?;
     let ring = Ring::open(pinned(folder, "ring")?)?;
     let generation = config.generation;
-    Ok(Some(Loaded { ring, maps, generation, origin: Origin::Resumed, lacks, held: Held(None) }))
+    let held = Held { unpinned: None, _links: links };
+    Ok(Some(Loaded { ring, maps, generation, origin: Origin::Resumed, lacks, held }))
 }
 
 /// How much an outdated set leaves unread. The head of a record is the same in every version.
@@ -223,10 +230,13 @@ fn fresh(
     let mut maps = opened.map_err(|it| refusal::of("make the maps", &it))?;
     let ring = take(&mut ebpf, folder, "ring").and_then(Ring::open);
     let ring = ring.map_err(|it| refusal::of("map the ring", &it))?;
-    let mut lacks = Vec::new();
+    let (mut lacks, mut links) = (Vec::new(), Vec::new());
     for program in settings.object.programs {
         match (attach(&mut ebpf, &btf, program, folder), program.need) {
-            (Ok(fd), _) => maps.watch(fd),
+            (Ok((fd, link)), _) => {
+                maps.watch(fd);
+                links.extend(link);
+            }
             (Err(error), Need::Needed) => return Err(error),
             (Err(error), Need::Optional(without)) => lacks.push(format!("{without}: {error}")),
         }
@@ -237,7 +247,7 @@ fn fresh(
     // A set that is found without it was never completed.
     let config = Config { generation, identity, is_ready: true };
     maps.begin(config, settings.scope).map_err(broken("configure the programs"))?;
-    let held = Held(folder.is_none().then_some(ebpf));
+    let held = Held { unpinned: folder.is_none().then_some(ebpf), _links: links };
     Ok(Loaded { ring, maps, generation, origin, lacks, held })
 }
 
@@ -248,7 +258,7 @@ fn attach(
     btf: &Btf,
     program: &Program,
     folder: Option<&Path>,
-) -> Result<ProgramFd, SensorError> {
+) -> Result<(ProgramFd, Option<PinnedLink>), SensorError> {
     let Some(kernel) = ebpf.program_mut(program.name) else {
         let message = format!("the object has no program `{}`", program.name);
         return Err(SensorError::Unsupported(message));
@@ -262,13 +272,15 @@ fn attach(
         }
     };
     let link = link.map_err(|it| refusal::of_program(program.name, it.as_ref()))?;
+    let mut held = None;
     if let (Some(link), Some(folder)) = (link, folder) {
-        link.pin(link_pin(folder, program)).map_err(|it| refusal::of("pin a link", &it))?;
+        let pinned = link.pin(link_pin(folder, program));
+        held = Some(pinned.map_err(|it| refusal::of("pin a link", &it))?);
         let pinned = kernel.pin(program_pin(folder, program));
         pinned.map_err(|it| refusal::of("pin a program", &it))?;
     }
     let fd = kernel.fd().map_err(|it| refusal::of_program(program.name, &it))?;
-    fd.try_clone().map_err(broken("keep a program open"))
+    Ok((fd.try_clone().map_err(broken("keep a program open"))?, held))
 }
 
 /// The link, when `is_pinned` says that somebody else than the program is to hold it.

@@ -4,7 +4,7 @@
 //! /sys/fs/bpf/<folder>/<object>/map_<name> · link_<program> · program_<program>
 //! ```
 //! While they are there the programs go on recording: an agent that was killed finds its ring as it
-//! left it, and what happened meanwhile in it. They end with the machine, or with [`remove`].
+//! left it, and what happened meanwhile in it. An agent that runs holds its programs itself too. They end with the machine, or with [`remove`].
 
 use std::{
     fs, io,

@@ -351,3 +351,23 @@ fn a_set_for_another_scope_is_replaced_and_the_gap_is_told() {
     assert!(gap.from < gap.until);
     assert_eq!(numbers(&seen), once(10, 20));
 }
+
+#[test]
+fn f_47_pins_that_are_removed_while_an_agent_runs_blind_nobody() {
+    let Some(stage) = Stage::set("unpinned") else { return };
+    drop(stage.open(None));
+    let mut sensor = stage.open(None);
+    assert!(sensor.is_resumed());
+    pins::remove(&stage.pins).expect("remove the pins");
+    let shell = stage.launch(0, 5);
+    let seen = sense(&mut sensor, |seen| ended(seen, shell));
+    assert_eq!(numbers(&seen), once(0, 5));
+    // The next one begins anew, and is told to have missed something.
+    drop(sensor);
+    let mut sensor = stage.open(None);
+    assert!(!sensor.is_resumed());
+    pins::remove(&stage.pins).expect("remove the pins");
+    let shell = stage.launch(5, 9);
+    let seen = sense(&mut sensor, |seen| ended(seen, shell));
+    assert_eq!(numbers(&seen), once(5, 9));
+}
