@@ -258,6 +258,12 @@ fn options(connections: u32) -> AnyPoolOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(None)
         .idle_timeout(None)
+        // On a full disk SQLite ends the transaction itself; the connection then cannot end it, and
+        // would begin no other one for ever (F-7).
+        .before_acquire(|connection, _| {
+            let is_free = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_free) })
+        })
         .after_connect(move |connection, _| {
             let pragmas = pragmas.clone();
             Box::pin(async move {

@@ -263,3 +263,23 @@ async fn the_store_survives_power_loss_by_its_settings() {
         assert_eq!((mode.as_str(), synchronous, keys), ("wal", 2, 1));
     }
 }
+
+#[tokio::test]
+async fn after_a_full_disk_the_store_writes_again_f_7() {
+    let bed = Bed::new().await;
+    let limit = |pages| sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"));
+    sqlx::raw_sql(limit(1)).execute(&bed.store.writer).await.unwrap();
+    let detail = "d".repeat(8_192);
+    let by = By { principal: "test".to_owned(), at: Timestamp::from_ns(1) };
+    let write = || bed.store.audit(&by, "test.full", "disk", &detail);
+    let mut failed = None;
+    for _ in 0..64 {
+        if failed.is_none() {
+            failed = write().await.err();
+        }
+    }
+    assert!(failed.is_some(), "the store was never full");
+    sqlx::raw_sql(limit(1 << 20)).execute(&bed.store.writer).await.unwrap();
+    write().await.unwrap();
+    bed.store.verify_audit().await.unwrap().unwrap();
+}

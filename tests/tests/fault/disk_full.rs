@@ -74,6 +74,8 @@ fn f_7_a_full_disk_under_the_collector_stops_the_acks_and_loses_nothing() {
     let mut agent = testbed.agent("web-1").unwrap();
     connected(&testbed, &agent);
     disk.fill(0).unwrap();
+    // What people do meanwhile may fail, and must not stay so.
+    drop(testbed.api().token(1));
     let done = agent.does(Deed::Launch, "full", 2_000, A_WHILE).unwrap();
     let pressure = |testbed: &Testbed| testbed.api().metric("cordon_journal_pressure");
     wait::until("the journal says that it is stalled", A_WHILE, || match pressure(&testbed) {
@@ -90,6 +92,7 @@ fn f_7_a_full_disk_under_the_collector_stops_the_acks_and_loses_nothing() {
     })
     .unwrap();
     wait::until_so("the collector is well", SOON, || testbed.api().is_healthy()).unwrap();
+    testbed.api().token(1).unwrap();
     let generated = done.launches().unwrap();
     let rows = testbed.settle([&mut agent], &generated, A_WHILE).unwrap();
     rows.must_conserve(&generated).unwrap();
