@@ -91,6 +91,7 @@ fn main() {
         collector: CollectorId::from_slice(&[1; 16]).unwrap(),
         clock: Arc::new(SystemClock),
         entropy: &SystemEntropy,
+        is_used: false,
     })
     .unwrap();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);

@@ -108,8 +108,8 @@ impl App {
         let addresses = addresses.map_err(system("find the ports"))?;
         let answer = Answer::open(&layout, config, &store, Arc::clone(&clock)).await?;
         let place = (&layout, &disk);
-        let lake = filing::open(place, config.collector, (Arc::clone(&clock), &*entropy))?;
         let both = (Arc::clone(&clock), &*entropy);
+        let lake = filing::open(place, (config.collector, answer.position()), both.clone())?;
         let (journal, ingest, fanout) = filing::journal(place, (&lake, answer.position()), both)?;
         let filer = filing::filer(&lake, &fanout, Arc::clone(&clock));
         let feed = answer.feed(&fanout);

@@ -82,22 +82,26 @@ pub struct Opening<'a> {
     pub clock: Arc<dyn Clock>,
     /// Names a new catalog.
     pub entropy: &'a dyn Entropy,
+    /// Whether this collector was at work before: a lake without a catalog has lost it then, be it
+    /// that its disk is not mounted.
+    pub is_used: bool,
 }
 
 impl Lake {
     /// Opens the lake, or begins one; removes what a crash left over.
     ///
     /// # Errors
-    /// [`LakeError::Catalog`] when the catalog has lost records: the collector does not start.
+    /// [`LakeError::Catalog`] when the catalog has lost records or is gone: the collector does not start.
     /// Otherwise [`LakeError`] of the disk. A file that is missing is no error here: it is logged and
     /// counted ([`Lake::missing`]), and searches that need it say that they are partial.
     pub fn open(opening: Opening<'_>) -> Result<Self, LakeError> {
-        let Opening { disk, dir, collector, clock, entropy } = opening;
+        let Opening { disk, dir, collector, clock, entropy, is_used } = opening;
         for folder in [dir, &dir.join(ASIDE)] {
             disk.create_dir(folder).map_err(|it| LakeError::disk("make", folder, it))?;
         }
         let found = published(&*disk, dir)?;
-        let catalog = Catalog::open(&disk, &dir.join(CATALOG), entropy, !found.is_empty())?;
+        let is_used = is_used || !found.is_empty();
+        let catalog = Catalog::open(&disk, &dir.join(CATALOG), entropy, is_used)?;
         let state = catalog.state();
         let missing = state.files.keys().filter(|it| !found.contains(*it));
         let missing =

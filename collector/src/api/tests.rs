@@ -31,6 +31,7 @@ fn lake(dir: &Path) -> Lake {
         collector: CollectorId::from_slice(&[0xc0; 16]).unwrap(),
         clock: Arc::new(SystemClock),
         entropy: &SystemEntropy,
+        is_used: false,
     })
     .unwrap()
 }

@@ -24,15 +24,15 @@ pub(super) fn disk(layout: &Layout) -> io::Result<(Reserve, Arc<dyn Disk>)> {
     Ok((reserve, disk))
 }
 
-/// Opens the lake.
+/// Opens the lake; the watch has read the journal up to `watched`.
 pub(super) fn open(
     (layout, disk): (&Layout, &Arc<dyn Disk>),
-    collector: CollectorId,
+    (collector, watched): (CollectorId, u64),
     (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
 ) -> Result<Lake, LakeError> {
     let dir = &layout.lake();
     let disk = Arc::clone(disk);
-    let lake = Lake::open(Opening { disk, dir, collector, clock, entropy })?;
+    let lake = Lake::open(Opening { disk, dir, collector, clock, entropy, is_used: watched > 0 })?;
     Count::LakeMissing.add(lake.missing());
     Ok(lake)
 }

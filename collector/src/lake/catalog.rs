@@ -75,12 +75,12 @@ impl Catalog {
     ///
     /// # Errors
     /// [`LakeError::Log`]; [`LakeError::Catalog`] when it has lost records, or is empty although
-    /// `has_files`.
+    /// `is_used`.
     pub(super) fn open(
         disk: &Arc<dyn Disk>,
         dir: &Path,
         entropy: &dyn Entropy,
-        has_files: bool,
+        is_used: bool,
     ) -> Result<Self, LakeError> {
         let mut id = [0; 16];
         entropy.fill(&mut id);
@@ -113,8 +113,8 @@ impl Catalog {
         let state = Arc::new(folding.finish().ok_or_else(lost)?);
         let mut catalog = Self { writer, state, pending: None, bytes: (CHANGES_BYTES_MIN, 0) };
         if records == 0 {
-            // A first start has no files yet: whoever has them has lost the catalog.
-            if has_files {
+            // A first start has no files yet, and has filed nothing: whoever has lost the catalog.
+            if is_used {
                 return Err(lost());
             }
             catalog.snapshot()?;

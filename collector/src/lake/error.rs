@@ -49,9 +49,12 @@ pub enum LakeError {
     /// The catalog's log.
     #[error("the lake's catalog cannot be used")]
     Log(#[from] SeglogError),
-    /// The catalog has lost records, so that it no longer says which files count. Nothing was
-    /// changed: put `lake/catalog` back from a backup that is as old as the files.
-    #[error("the lake's catalog in `{path}` has lost records: put it back from a backup")]
+    /// The catalog has lost records or is gone, so that it no longer says which files count. Nothing
+    /// was changed: put `lake/catalog` back from a backup that is as old as the files.
+    #[error(
+        "the lake's catalog in `{path}` has lost records, or is gone: mount its disk, or put it back \
+         from a backup"
+    )]
     Catalog {
         /// Its folder.
         path: PathBuf,

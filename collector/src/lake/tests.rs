@@ -35,6 +35,7 @@ fn opening(disk: Arc<dyn Disk>, dir: &Path) -> Result<Lake, LakeError> {
         collector: CollectorId::from_slice(&[0xc0; 16]).unwrap(),
         clock: Arc::new(FakeClock::at(ClockSample::default())),
         entropy: &SeededEntropy::new(1),
+        is_used: false,
     })
 }
 

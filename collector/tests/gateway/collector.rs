@@ -92,6 +92,7 @@ impl Collector {
             collector: self.config.collector,
             clock: Arc::new(SystemClock),
             entropy: &SystemEntropy,
+            is_used: false,
         })
         .unwrap()
     }

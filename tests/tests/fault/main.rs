@@ -8,6 +8,7 @@ mod blind;
 mod crash;
 mod damage;
 mod disk_full;
+mod gone;
 mod hostile_peer;
 mod kills;
 mod partition;

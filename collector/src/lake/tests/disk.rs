@@ -119,6 +119,22 @@ fn a_lake_without_its_catalog_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_collector_that_was_at_work_begins_no_second_lake_f_12() {
+    let dir = Path::new("/lake");
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::default());
+    let clock = || Arc::new(FakeClock::at(ClockSample::default()));
+    let collector = CollectorId::from_slice(&[0xc0; 16]).unwrap();
+    let entropy = &SeededEntropy::new(1);
+    let open = |is_used| {
+        let (disk, clock) = (Arc::clone(&disk), clock());
+        Lake::open(Opening { disk, dir, collector, clock, entropy, is_used })
+    };
+    assert!(matches!(open(true), Err(LakeError::Catalog { .. })));
+    drop(open(false).unwrap());
+    open(true).unwrap();
+}
+
+#[test]
 fn a_catalog_with_a_flipped_bit_is_refused_or_whole() {
     let disk = SimDisk::default();
     let lake = open(&disk).unwrap();

@@ -143,6 +143,7 @@ fn a_search_that_finds_nothing_ends_when_its_time_is_up() {
         collector: CollectorId::from_slice(&[0xc0; 16]).unwrap(),
         clock,
         entropy: &SeededEntropy::new(1),
+        is_used: false,
     });
     let lake = lake.unwrap();
     let nothing = Query { filters: vec![Filter::Sha256(Sha256::of(b"absent"))], ..everything() };
