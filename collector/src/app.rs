@@ -111,7 +111,7 @@ impl App {
         let both = (Arc::clone(&clock), &*entropy);
         let lake = filing::open(place, (config.collector, answer.position()), both.clone())?;
         let (journal, ingest, fanout) = filing::journal(place, (&lake, answer.position()), both)?;
-        let filer = filing::filer(&lake, &fanout, Arc::clone(&clock));
+        let filer = filing::filer((&lake, &fanout), &answer.board(), Arc::clone(&clock));
         let feed = answer.feed(&fanout);
         upkeep::load_hosts(&store, ingest.hosts()).await?;
         let (keyring, keyring_seen) = watch::channel(Current::load(&store).await?);

@@ -55,6 +55,8 @@ pub enum Count {
     LakeBytes,
     /// Commits of the lake that failed and were tried again.
     LakeFailures,
+    /// Batches that cannot be filed and lie aside (F-49).
+    LakeSetAside,
     /// Journal records that were lost before the lake had them.
     LakeGaps,
     /// Times that small files of the lake became a large one.
@@ -105,6 +107,7 @@ impl Count {
             Self::LakeFiles => "cordon_lake_files_total",
             Self::LakeBytes => "cordon_lake_bytes_total",
             Self::LakeFailures => "cordon_lake_failures_total",
+            Self::LakeSetAside => "cordon_lake_set_aside_total",
             Self::LakeGaps => "cordon_lake_gap_records_total",
             Self::LakeCompactions => "cordon_lake_compactions_total",
             Self::LakeMissing => "cordon_lake_missing_files_total",

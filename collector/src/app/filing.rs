@@ -14,6 +14,7 @@ use crate::{
     lake::{Lake, LakeError, Opening, filer::Filer},
     layout::Layout,
     metric::Count,
+    notice::Board,
     reserve::{Reserve, ReservedDisk},
 };
 
@@ -51,7 +52,11 @@ pub(super) fn journal(
 
 /// The thread that files, not running yet: from now on the journal forgets nothing that the lake
 /// lacks.
-pub(super) fn filer(lake: &Lake, fanout: &Arc<Fanout>, clock: Arc<dyn Clock>) -> Filer {
+pub(super) fn filer(
+    (lake, fanout): (&Lake, &Arc<Fanout>),
+    board: &Board,
+    clock: Arc<dyn Clock>,
+) -> Filer {
     let feed = fanout.feed("lake", Sight::Durable, lake.position());
-    Filer::new(lake.clone(), feed, clock)
+    Filer::new(lake.clone(), feed, clock).telling(board.troubles().clone())
 }

@@ -6,6 +6,8 @@
 //! decoded again from the journal. It never waits for a consumer, and deletes from the journal only
 //! what every consumer has released.
 
+pub(super) mod gap;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -15,11 +17,11 @@ use std::{
 use bytes::Bytes;
 use cordon_shared::{
     arrival::Arrival,
-    seglog::{Entry, Gap, GapCause, Index, Log, Reader, SeglogError},
+    seglog::{Entry, Gap, Index, Log, Reader, SeglogError},
 };
 use tracing::{error, warn};
 
-use super::{host::Hosts, record};
+use super::{host::Hosts, journal::JournalError, record, refused::Refusals};
 use crate::metric::{Count, Level};
 
 /// Decoded batches that wait in memory (chosen: a second of a busy fleet).
@@ -64,12 +66,12 @@ pub struct Fanout {
     wake: Condvar,
     log: Log,
     hosts: Arc<Hosts>,
+    refusals: Mutex<Refusals>,
 }
 
 impl Fanout {
     /// The hub of a journal that was just opened: all that is in it is durable.
-    #[must_use]
-    pub fn new(log: Log, hosts: Arc<Hosts>) -> Arc<Self> {
+    pub(super) fn new(log: Log, hosts: Arc<Hosts>, refusals: Refusals) -> Arc<Self> {
         let durable = log.durable().as_u64();
         let state = State {
             ring: VecDeque::new(),
@@ -80,7 +82,8 @@ impl Fanout {
             skipped: std::collections::HashSet::new(),
             is_closed: false,
         };
-        Arc::new(Self { state: Mutex::new(state), wake: Condvar::new(), log, hosts })
+        let (state, refusals) = (Mutex::new(state), Mutex::new(refusals));
+        Arc::new(Self { state, wake: Condvar::new(), log, hosts, refusals })
     }
 
     /// A view for one more consumer, which has everything below `released`.
@@ -94,6 +97,11 @@ impl Fanout {
     /// The machines behind the agents.
     pub(super) fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// What was refused, and what could not be filed.
+    pub(super) fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a batch that was just appended.
@@ -261,12 +269,12 @@ impl Feed {
                     }
                     match self.decode(at, &record.payload) {
                         Some(arrival) => page.arrivals.push(Arc::new(arrival)),
-                        None => page.gaps.push(gap_of(record.index)),
+                        None => page.gaps.push(gap::at(record.index)),
                     }
                 }
                 Entry::Gap(gap) => {
                     page.next = gap.until.as_u64();
-                    for gap in without(&gap, &self.fanout.skipped()) {
+                    for gap in gap::without(&gap, &self.fanout.skipped()) {
                         warn!(consumer = self.consumer, from = %gap.from, until = %gap.until,
                             cause = gap.cause.as_str(), "the journal has lost records");
                         Count::JournalLost.add(gap.records());
@@ -349,6 +357,28 @@ impl Feed {
         }
     }
 
+    /// Keeps the batch at this position aside, durably and as it came, since its consumer cannot do
+    /// anything with it (F-49).
+    ///
+    /// # Errors
+    /// [`JournalError`] when it could not be kept: the journal must not forget it.
+    pub fn set_aside(&self, position: u64) -> Result<(), JournalError> {
+        let mut reader = self.fanout.log.reader(Index::from_u64(position));
+        match reader.next_entry()? {
+            Some(Entry::Record(record)) if record.index.as_u64() == position => {
+                Ok(self.fanout.refusals().set_aside(position, &record.payload)?)
+            }
+            // What the journal does not have any more cannot be kept, and was told as a loss.
+            Some(Entry::Record(_) | Entry::Gap(_)) | None => Ok(()),
+        }
+    }
+
+    /// How many batches that were acknowledged lie aside.
+    #[must_use]
+    pub fn unfiled(&self) -> u64 {
+        self.fanout.refusals().unfiled()
+    }
+
     /// How much this feed shows.
     #[must_use]
     pub fn sight(&self) -> Sight {
@@ -359,20 +389,3 @@ impl Feed {
 /// How long a reader waits for a record that was appended and is neither in the ring nor flushed
 /// (chosen: a slow sync).
 const UNFLUSHED_WAIT: Duration = Duration::from_millis(50);
-
-/// What of a gap is lost: without the records whose batches are elsewhere in the journal (F-8).
-pub(super) fn without(gap: &Gap, skipped: &[u64]) -> Vec<Gap> {
-    let (mut lost, mut from) = (Vec::new(), gap.from);
-    let ends = skipped.iter().map(|it| Index::from_u64(*it));
-    for at in ends.filter(|it| (gap.from..gap.until).contains(it)).chain([gap.until]) {
-        if from < at {
-            lost.push(Gap { from, until: at, cause: gap.cause });
-        }
-        from = at.plus(1);
-    }
-    lost
-}
-
-fn gap_of(index: Index) -> Gap {
-    Gap { from: index, until: index.plus(1), cause: GapCause::Corrupt }
-}

@@ -78,7 +78,6 @@ pub struct Journal {
     pressure: watch::Sender<Pressure>,
     queue: mpsc::Receiver<Submission>,
     clock: Arc<dyn Clock>,
-    refusals: Refusals,
     /// Judged, in order, waiting for the sync.
     pending: Pending,
     /// Taken from the queue, not judged: the log had no room.
@@ -142,7 +141,7 @@ impl Journal {
         let hosts = Arc::new(Hosts::default());
         let board = Arc::new(Board::default());
         board.fill(&known);
-        let fanout = Fanout::new(writer.log(), Arc::clone(&hosts));
+        let fanout = Fanout::new(writer.log(), Arc::clone(&hosts), refusals);
         skipped.into_iter().for_each(|it| fanout.skip(it));
         let (sender, queue) = mpsc::channel(limit::INGEST_QUEUE_BATCHES);
         let (pressure, pressure_seen) = watch::channel(Pressure::Open);
@@ -156,7 +155,6 @@ impl Journal {
             pressure,
             queue,
             clock: opening.clock,
-            refusals,
             pending: Pending::default(),
             waiting: VecDeque::new(),
         };
@@ -276,7 +274,7 @@ impl Journal {
     }
 
     fn refuse(&mut self, submission: &Submission, reason: &str) -> Result<Place, JournalError> {
-        self.refusals.keep(submission)?;
+        self.fanout.refusals().keep(submission)?;
         Count::Refused.add(1);
         Ok(Place::Aside { reason: reason.to_owned() })
     }

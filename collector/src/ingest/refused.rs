@@ -7,8 +7,12 @@
 //!
 //! ```text
 //! DIR/{agent}.{epoch}.{lane}.{first number}.{first 8 bytes of SHA-256}.batch
+//! DIR/journal.{position}.{first 8 bytes of SHA-256}.unfiled.batch
 //! content: the head of a journal record (record.rs), then the batch as it came
 //! ```
+//!
+//! The second is a batch that was acknowledged and cannot be filed (F-49): when there is no room for
+//! it, it stays in the journal.
 //!
 //! The name tells the bytes, so that a batch that comes again is kept once.
 
@@ -27,10 +31,7 @@ use cordon_shared::{
 };
 use tracing::error;
 
-use super::{
-    Submission,
-    record::{self, HEAD_BYTES},
-};
+use super::{Submission, record::HEAD_BYTES};
 use crate::metric::Count;
 
 /// Batches that are kept (chosen: a directory that a person can still look through).
@@ -38,6 +39,9 @@ pub const BATCHES_MAX: usize = 1_024;
 
 /// Their bytes (chosen: four segments of the journal).
 pub const BYTES_MAX: u64 = 256 << 20;
+
+/// What the name of a batch ends with that was acknowledged.
+const UNFILED_END: &str = ".unfiled.batch";
 
 /// A refused batch could not be written: it is not answered, and tried again.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +89,37 @@ impl Refusals {
         Ok(Self { disk, dir: dir.to_owned(), kept, bytes, is_full: false })
     }
 
+    /// How many batches that were acknowledged lie here.
+    pub(super) fn unfiled(&self) -> u64 {
+        let is_unfiled = |it: &&OsString| it.to_string_lossy().ends_with(UNFILED_END);
+        u64::try_from(self.kept.iter().filter(is_unfiled).count()).unwrap_or(u64::MAX)
+    }
+
+    /// Keeps a record of the journal durably; without room that is an error.
+    pub(super) fn set_aside(&mut self, position: u64, record: &[u8]) -> Result<(), RefusedError> {
+        let mut digest = Sha256::of(record).to_string();
+        digest.truncate(16);
+        let name = OsString::from(format!("journal.{position}.{digest}{UNFILED_END}"));
+        if self.kept.contains(&name) {
+            return Ok(());
+        }
+        let path = self.dir.join(&name);
+        let failed = |source| RefusedError { doing: "set aside", path: path.clone(), source };
+        let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
+        if !self.has_room(size) {
+            return Err(failed(io::ErrorKind::QuotaExceeded.into()));
+        }
+        self.write(&path, &[record]).map_err(failed)?;
+        error!(path = %path.display(), position, "a batch that cannot be filed is set aside");
+        self.bytes += size;
+        self.kept.insert(name);
+        Ok(())
+    }
+
+    fn has_room(&self, size: u64) -> bool {
+        self.kept.len() < BATCHES_MAX && self.bytes.saturating_add(size) <= BYTES_MAX
+    }
+
     /// Keeps a batch durably, or counts it when there is no room.
     pub(super) fn keep(&mut self, submission: &Submission) -> Result<(), RefusedError> {
         let (header, bytes) = (submission.header(), submission.bytes());
@@ -96,7 +131,7 @@ impl Refusals {
             return Ok(());
         }
         let size = u64::try_from(HEAD_BYTES + bytes.len()).unwrap_or(u64::MAX);
-        if self.kept.len() >= BATCHES_MAX || self.bytes.saturating_add(size) > BYTES_MAX {
+        if !self.has_room(size) {
             Count::RefusedUnkept.add(1);
             if !self.is_full {
                 self.is_full = true;
@@ -106,10 +141,8 @@ impl Refusals {
             return Ok(());
         }
         let path = self.dir.join(&name);
-        self.write(&path, &submission.head(), bytes).map_err(|source| RefusedError {
-            doing: "keep a refused batch as",
-            path: path.clone(),
-            source,
+        self.write(&path, &[&submission.head().to_bytes(), bytes]).map_err(|source| {
+            RefusedError { doing: "keep a refused batch as", path: path.clone(), source }
         })?;
         Count::RefusedKept.add(1);
         error!(path = %path.display(), "a refused batch is kept");
@@ -118,11 +151,14 @@ impl Refusals {
         Ok(())
     }
 
-    fn write(&self, path: &Path, head: &record::Head, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
         let aside = path.with_extension("new");
         let file = self.disk.open(&aside, Mode::Emptied)?;
-        file.write_at(&head.to_bytes(), 0)?;
-        file.write_at(bytes, HEAD_BYTES as u64)?;
+        let mut at = 0;
+        for part in parts {
+            file.write_at(part, at)?;
+            at += u64::try_from(part.len()).unwrap_or(u64::MAX);
+        }
         file.sync()?;
         self.disk.rename(&aside, path)?;
         self.disk.sync_dir(&self.dir)

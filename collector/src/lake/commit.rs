@@ -37,6 +37,18 @@ pub struct Filed {
     pub bytes: u64,
 }
 
+impl Filed {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            files: self.files + other.files,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
 /// Events of one class and day: which of an arrival's, in the order of the file.
 type Share<'a> = Vec<(&'a Arrival, EventId, &'a Event)>;
 

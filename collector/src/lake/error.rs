@@ -12,6 +12,8 @@ use cordon_shared::{
 };
 use parquet::errors::ParquetError;
 
+use crate::ingest::journal::JournalError;
+
 /// Why the lake refused. After each of them the lake is as it was before the call.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
@@ -46,6 +48,12 @@ pub enum LakeError {
         #[source]
         source: ParquetError,
     },
+    /// The encoder broke on what it was given.
+    #[error("the encoder broke on a row")]
+    Broken,
+    /// A batch that cannot be filed could not be kept aside: try again later.
+    #[error("failed to set a batch aside")]
+    Unkept(#[source] Box<JournalError>),
     /// The catalog's log.
     #[error("the lake's catalog cannot be used")]
     Log(#[from] SeglogError),
@@ -98,6 +106,11 @@ impl LakeError {
         Self::Damaged { path: path.to_owned(), source }
     }
 
+    /// Whether what was to be filed is to blame, so that waiting mends nothing.
+    pub(super) fn is_of_data(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Broken)
+    }
+
     /// Whether the file was not there: a compaction may have replaced it.
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Disk { source, .. } if source.kind() == io::ErrorKind::NotFound)
@@ -121,6 +134,8 @@ impl Classify for LakeError {
         match self {
             Self::Full { .. } => Kind::Busy,
             Self::Disk { .. } => Kind::Unavailable,
+            Self::Broken => Kind::Internal,
+            Self::Unkept(_) => Kind::Unavailable,
             Self::Damaged { .. } | Self::Catalog { .. } => Kind::Corrupt,
             Self::Log(error) => error.kind(),
             Self::Absent { .. } => Kind::Unavailable,

@@ -6,10 +6,20 @@
 //! again every [`RETRY_EVERY`]: the journal keeps the rest. It drops nothing; what the journal itself
 //! has lost it counts.
 //!
+//! A batch that cannot be filed whatever is tried (F-49) is found after [`DATA_TRIES`] tries, set aside
+//! as it came, and told; the others are filed. What the disk refuses is never set aside: it waits.
+//!
 //! It stops when the journal is closed and all of it is filed, or [`STOP_GRACE`] after it was closed,
 //! or after [`STOP_TRIES`] tries that failed meanwhile: what is then not filed stays in the journal.
 
-use std::{collections::BTreeSet, io, sync::Arc, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use cordon_shared::{
     arrival::Arrival,
@@ -17,10 +27,11 @@ use cordon_shared::{
 };
 use tracing::{debug, error, info, warn};
 
-use super::{Filed, Lake};
+use super::{Filed, Lake, LakeError};
 use crate::{
     ingest::fanout::{Feed, Page},
     metric::{Count, Level, Time},
+    notice::{Trouble, Troubles},
 };
 
 /// How long an event waits to be filed when few come (chosen: a search sees what is two seconds old,
@@ -47,6 +58,13 @@ pub const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Tries that a stopping collector still gives a disk that refuses.
 const STOP_TRIES: u32 = 4;
 
+/// Tries of what cannot be encoded before the batch to blame is looked for (chosen: a passing lack of
+/// memory is over by then).
+pub const DATA_TRIES: u32 = 3;
+
+/// How batches are filed: [`Lake::file`], or a test's.
+pub(super) type File = fn(&Lake, &[Arc<Arrival>], u64) -> Result<Filed, LakeError>;
+
 /// The filer, ready to run.
 #[derive(Debug)]
 pub struct Filer {
@@ -58,6 +76,10 @@ pub struct Filer {
     closed: Option<Boottime>,
     /// Files that could not be compacted.
     refused: BTreeSet<String>,
+    /// Tries in a row that failed for what is held.
+    broken: u32,
+    troubles: Troubles,
+    file: File,
 }
 
 /// What was pulled and is not filed.
@@ -99,7 +121,29 @@ impl Filer {
     #[must_use]
     pub fn new(lake: Lake, feed: Feed, clock: Arc<dyn Clock>) -> Self {
         let held = Held { next: lake.position(), ..Held::default() };
-        Self { lake, feed, clock, held, closed: None, refused: BTreeSet::new() }
+        let (refused, troubles) = (BTreeSet::new(), Troubles::default());
+        Self {
+            lake,
+            feed,
+            clock,
+            held,
+            closed: None,
+            refused,
+            broken: 0,
+            troubles,
+            file: Lake::file,
+        }
+    }
+
+    /// Tells there what is wrong.
+    #[must_use]
+    pub fn telling(self, troubles: Troubles) -> Self {
+        Self { troubles, ..self }
+    }
+
+    #[cfg(test)]
+    pub(super) fn filing(self, file: File) -> Self {
+        Self { file, ..self }
     }
 
     /// Runs on a thread of its own until the journal is closed.
@@ -112,6 +156,10 @@ impl Filer {
 
     fn run(mut self) {
         self.feed.release(self.held.next);
+        let unfiled = self.feed.unfiled();
+        if unfiled > 0 {
+            self.troubles.begin(Trouble::SetAside, unfiled);
+        }
         let mut tries_left = STOP_TRIES;
         loop {
             let is_read = self.pull();
@@ -138,6 +186,7 @@ impl Filer {
                 false
             };
             if is_well {
+                self.troubles.end(Trouble::LakeWaits);
                 continue;
             }
             tries_left -= u32::from(self.feed.is_closed());
@@ -179,7 +228,9 @@ impl Filer {
                 true
             }
             Err(error) => {
-                warn!("the filer cannot read the journal, which is tried again: {error}");
+                if self.troubles.begin(Trouble::LakeWaits, 1) {
+                    warn!("the filer cannot read the journal, which is tried again: {error}");
+                }
                 false
             }
         }
@@ -188,20 +239,66 @@ impl Filer {
     /// Commits what is held; whether it is filed now.
     fn flush(&mut self) -> bool {
         let began = self.clock.boottime();
-        match self.lake.file(&self.held.arrivals, self.held.next) {
+        let mut done = self.commit(&self.held.arrivals, self.held.next);
+        if done.as_ref().is_err_and(LakeError::is_of_data) {
+            self.broken += 1;
+            if self.broken >= DATA_TRIES {
+                done = self.commit_apart(&self.held.arrivals, self.held.next);
+            }
+        }
+        match done {
             Ok(filed) => {
                 Time::LakeCommit.note(self.clock.boottime().since(began));
                 self.count(filed);
+                self.broken = 0;
                 self.held = Held { next: self.held.next, ..Held::default() };
                 self.feed.release(self.held.next);
                 true
             }
             Err(error) => {
                 Count::LakeFailures.add(1);
-                warn!("nothing is filed until this works: {}", error.chain());
+                // It is tried twice a second: said once, and counted.
+                if self.troubles.begin(Trouble::LakeWaits, 1) {
+                    warn!("nothing is filed until this works: {}", error.chain());
+                }
                 false
             }
         }
+    }
+
+    /// Files batches; an encoder that breaks is an error.
+    fn commit(&self, arrivals: &[Arc<Arrival>], position: u64) -> Result<Filed, LakeError> {
+        // Whatever was cut off, the lake is as it was, or the batches are filed: it knows which.
+        let done =
+            panic::catch_unwind(AssertUnwindSafe(|| (self.file)(&self.lake, arrivals, position)));
+        done.unwrap_or(Err(LakeError::Broken))
+    }
+
+    /// Files batches by halves, down to the one that cannot be filed, which is set aside.
+    fn commit_apart(&self, arrivals: &[Arc<Arrival>], position: u64) -> Result<Filed, LakeError> {
+        let error = match self.commit(arrivals, position) {
+            Err(error) if error.is_of_data() => error,
+            done => return done,
+        };
+        if let [it] = arrivals {
+            error!(agent = %it.agent, position = it.position, first = %it.header.first_seq(),
+                "a batch cannot be filed: {}", error.chain());
+            self.set_aside(it)?;
+            return self.commit(&[], position);
+        }
+        let (before, after) = arrivals.split_at(arrivals.len() / 2);
+        let Some(border) = after.first() else { return Err(error) };
+        let (before, after) =
+            (self.commit_apart(before, border.position)?, self.commit_apart(after, position)?);
+        Ok(before.and(after))
+    }
+
+    fn set_aside(&self, it: &Arrival) -> Result<(), LakeError> {
+        let kept = self.feed.set_aside(it.position);
+        kept.map_err(|error| LakeError::Unkept(Box::new(error)))?;
+        Count::LakeSetAside.add(1);
+        self.troubles.begin(Trouble::SetAside, self.feed.unfiled());
+        Ok(())
     }
 
     /// Compacts once: filing waits for it no longer than one merge takes.

@@ -73,9 +73,10 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::lake", &[], "rows to Parquet and back"),
     (
         "collector::lake::filer",
-        &["ingest", "metric"],
-        "pulls from the journal, counts what it filed",
+        &["ingest", "metric", "notice"],
+        "pulls from the journal, counts what it filed, tells what it cannot",
     ),
+    ("collector::lake::error", &["ingest"], "why the journal could not keep what is set aside"),
     ("collector::detect", &[], "pure: events to detections"),
     ("collector::incident", &["store"], "detections to incidents"),
     ("collector::incident::phase", &[], "pure"),

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     ingest::{
         dedupe::{Known, Source, Verdict},
-        fanout, record,
+        fanout::gap,
+        record,
     },
     metric::Count,
 };
@@ -26,7 +27,7 @@ pub(super) fn report(recovery: &Recovery, skipped: &[u64]) {
     if let Some(torn) = recovery.torn {
         info!(at = %torn.at, bytes = torn.bytes, "the journal's torn end was cut");
     }
-    for gap in recovery.gaps.iter().flat_map(|it| fanout::without(it, skipped)) {
+    for gap in recovery.gaps.iter().flat_map(|it| gap::without(it, skipped)) {
         error!(from = %gap.from, until = %gap.until, cause = gap.cause.as_str(),
             "the journal has lost records");
         Count::JournalLost.add(gap.records());

@@ -19,9 +19,11 @@ use crate::{
         Offer, Submission,
         fanout::{Fanout, Sight},
         journal::{self, Journal},
+        record,
         validate::validate,
     },
     lake::filer::{Filer, STOP_GRACE},
+    notice::{Trouble, Troubles},
 };
 
 /// A journal on this disk: so many batches go into it, and it is closed.
@@ -88,6 +90,58 @@ async fn what_is_durable_is_filed_before_the_filer_ends() {
     let feed = fanout.feed("lake", Sight::Durable, 0);
     assert!(ends(Filer::new(lake.clone(), feed, Arc::new(SystemClock))));
     assert_eq!((lake.position(), all(&lake, &everything()).len()), (3, 27));
+}
+
+/// Files, but for what the encoder breaks on: the second batch and the fourth, each in its own way.
+fn poisoned(lake: &Lake, arrivals: &[Arc<Arrival>], position: u64) -> Result<Filed, LakeError> {
+    assert!(arrivals.iter().all(|it| it.position != 2), "a defect");
+    match arrivals.iter().any(|it| it.position == 4) {
+        true => Err(LakeError::Broken),
+        false => lake.file(arrivals, position),
+    }
+}
+
+#[tokio::test]
+async fn f_49_a_batch_that_cannot_be_filed_is_set_aside_as_it_came_and_the_others_are_filed() {
+    let disk = SimDisk::default();
+    let fanout = journal(&disk, 6).await;
+    let lake = open(&disk).unwrap();
+    let troubles = Troubles::default();
+    let feed = fanout.feed("lake", Sight::Durable, 0);
+    let filer = Filer::new(lake.clone(), feed, Arc::new(SystemClock));
+    let filer = filer.filing(poisoned).telling(troubles.clone());
+    assert!(ends(filer));
+    let counted: u64 = lake.count_by_class(&everything()).unwrap().classes.values().sum();
+    assert_eq!((lake.position(), counted), (6, 36));
+    assert_eq!(troubles.all(), [(Trouble::SetAside, 2)]);
+    let paths = disk.paths();
+    let kept = paths.iter().filter(|it| it.to_string_lossy().ends_with(".unfiled.batch"));
+    let heads = kept.map(|it| record::decode(&disk.bytes_of(it).unwrap().into()).unwrap().1);
+    let firsts: Vec<_> = heads.map(|it| it.header().first_seq().as_u64()).collect();
+    assert_eq!(firsts.len(), 2, "{paths:?}");
+
+    // People hear of it as long as it lies there.
+    drop(fanout);
+    let fanout = journal(&disk, 0).await;
+    assert_eq!(fanout.feed("lake", Sight::Durable, 6).unfiled(), 2);
+}
+
+#[tokio::test]
+async fn f_7_a_full_disk_sets_nothing_aside() {
+    let disk = SimDisk::default();
+    let fanout = journal(&disk, 3).await;
+    let lake = open(&disk).unwrap();
+    let feed = fanout.feed("lake", Sight::Durable, 0);
+    let full = |_: &Lake, _: &[Arc<Arrival>], _| {
+        let source = std::io::ErrorKind::StorageFull.into();
+        Err(LakeError::disk("write", Path::new("/lake"), source))
+    };
+    let troubles = Troubles::default();
+    let filer = Filer::new(lake.clone(), feed, Arc::new(SystemClock));
+    assert!(ends(filer.filing(full).telling(troubles.clone())));
+    assert_eq!(lake.position(), 0);
+    assert_eq!(troubles.all(), [(Trouble::LakeWaits, 1)]);
+    assert_eq!(fanout.feed("lake", Sight::Durable, 0).unfiled(), 0);
 }
 
 /// A clock on which every look takes longer than a stopping collector waits.
