@@ -87,11 +87,16 @@ impl Fanotify {
         for folder in &watch.include {
             if let Err(error) = mark(&group, &mut mounts, folder) {
                 missing.push(folder.clone());
-                refusal = Some(format!("{}: {error}", folder.display()));
+                // Since 5.13 any user may make a group, and mark single files; not file systems.
+                refusal = Some(if error.kind() == io::ErrorKind::PermissionDenied {
+                    forbidden()
+                } else {
+                    SensorError::Unsupported(format!("{}: {error}", folder.display()))
+                });
             }
         }
         if let Some(refusal) = refusal.filter(|_| mounts.is_empty()) {
-            return Err(SensorError::Unsupported(refusal));
+            return Err(refusal);
         }
         let read_last = clock.boottime();
         let (folders, buffer, own_pid) = (HashMap::new(), vec![0; READ_BYTES], std::process::id());
@@ -219,9 +224,13 @@ fn mark(
     })
 }
 
+fn forbidden() -> SensorError {
+    SensorError::Forbidden("fanotify needs CAP_SYS_ADMIN: run as root".to_owned())
+}
+
 fn refused_init(errno: nix::errno::Errno) -> SensorError {
     if errno == nix::errno::Errno::EPERM {
-        return SensorError::Forbidden("fanotify needs CAP_SYS_ADMIN: run as root".to_owned());
+        return forbidden();
     }
     let reason = if errno == nix::errno::Errno::EINVAL {
         "this kernel's fanotify does not tell names and targets (before 5.17)".to_owned()
