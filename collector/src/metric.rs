@@ -67,6 +67,8 @@ pub enum Count {
     WatchedEvents,
     /// Times that a rule broke on an event, which it did not judge (F-49).
     RulePanics,
+    /// Detections and receipts that could not be kept (F-49).
+    PassedOver,
     /// Detections that were new.
     Detections,
     /// Incidents that were opened.
@@ -113,6 +115,7 @@ impl Count {
             Self::LakeMissing => "cordon_lake_missing_files_total",
             Self::WatchedEvents => "cordon_watch_events_total",
             Self::RulePanics => "cordon_watch_rule_panics_total",
+            Self::PassedOver => "cordon_watch_passed_over_total",
             Self::Detections => "cordon_watch_detections_total",
             Self::Incidents => "cordon_watch_incidents_total",
             Self::CommandsIssued => "cordon_response_commands_issued_total",

@@ -32,7 +32,10 @@ use cordon_shared::{
     error::{Classify, Kind},
     time::Timestamp,
 };
-use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Transaction, any::AnyPoolOptions};
+use sqlx::{
+    Any, AnyConnection, AnyPool, Connection as _, Transaction, any::AnyPoolOptions,
+    error::ErrorKind,
+};
 
 pub use self::{
     agent::{AgentRow, Facts, Greeting, HostRow, NewAgent, NewCertificate, SensorRow, Standing},
@@ -155,6 +158,26 @@ impl Classify for StoreError {
             Self::Corrupt { .. } | Self::Lost { .. } | Self::Damaged { .. } => Kind::Corrupt,
             Self::Newer { .. } => Kind::Internal,
             Self::Database { .. } => Kind::Unavailable,
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether what was to be kept is to blame, so that waiting mends nothing.
+    #[must_use]
+    pub fn is_of_data(&self) -> bool {
+        match self {
+            Self::NotFound { .. } | Self::Conflict { .. } | Self::Corrupt { .. } => true,
+            Self::Lost { .. } | Self::Newer { .. } | Self::Damaged { .. } => false,
+            Self::Database { source, .. } => {
+                let is_unfit = matches!(
+                    source,
+                    sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound
+                );
+                // Of another kind is also what a full or failing disk makes it say.
+                let said = source.as_database_error();
+                is_unfit || said.is_some_and(|it| !matches!(it.kind(), ErrorKind::Other))
+            }
         }
     }
 }

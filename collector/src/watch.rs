@@ -12,6 +12,10 @@
 //! and changes nothing, and the command that it called for was kept in the same transaction as the
 //! detection. Only then is the journal released.
 //!
+//! **What cannot be kept.** When the state refuses what a page found, and not the disk, the page is
+//! done piece by piece after [`DATA_TRIES`] tries: what is to blame is told and passed over, and the
+//! rest goes on (F-49).
+//!
 //! **How it ends.** A stopping collector does not wait for what lies behind: the page in work is done,
 //! or after a second not done at all, and the next start goes on from the position.
 
@@ -23,6 +27,7 @@ pub mod rules;
 
 use std::{
     io,
+    panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -41,7 +46,7 @@ use self::{defect::Defects, judge::Docket, page::Found, rules::Rules};
 use crate::{
     ingest::fanout::{Feed, Page},
     metric::{Count, Level, Time},
-    notice::Board,
+    notice::{Board, Trouble},
     response::{reconcile, ring::Ring, sign::Signer},
     store::{AUTOMATION, By, News, Repeats, Store, StoreError},
 };
@@ -62,6 +67,10 @@ const KEEP_EVERY: Duration = Duration::from_secs(1);
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 /// The longest.
 const RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// Tries of a page that cannot be kept before what is to blame is looked for (chosen: what passes has
+/// passed by then).
+const DATA_TRIES: u32 = 3;
 
 /// How long a stopping collector still works on the page that it is in (chosen: a page takes a tenth
 /// of it). What is then not done is not done at all, and is done by the next start.
@@ -91,6 +100,14 @@ pub struct Parts {
 /// A page was not done; it comes again.
 struct Undone;
 
+/// Why it was not.
+enum Failure {
+    /// What was found is to blame: it will never be kept.
+    Data(String),
+    /// The database is; or the collector stops.
+    Waits,
+}
+
 /// The thread's state.
 #[derive(Debug)]
 pub struct Watch {
@@ -103,6 +120,8 @@ pub struct Watch {
     kept: u64,
     kept_at: Boottime,
     defects: Defects,
+    /// Tries in a row of the page in work that failed for what is in it.
+    broken: u32,
 }
 
 impl Watch {
@@ -111,7 +130,7 @@ impl Watch {
     pub fn new(parts: Parts, position: u64, runtime: Handle, stop: CancellationToken) -> Self {
         let kept_at = parts.clock.boottime();
         let defects = Defects::default();
-        Self { parts, runtime, stop, position, kept: position, kept_at, defects }
+        Self { parts, runtime, stop, position, kept: position, kept_at, defects, broken: 0 }
     }
 
     /// Runs on a thread of its own until the collector stops, or the journal has ended and all of it
@@ -176,27 +195,17 @@ impl Watch {
         // Below it every batch is on disk, and its detections are in the store after this page.
         let safe = page.next.min(feed.durable());
         let is_last = feed.is_done(page.next);
-        let (runtime, stop) = (self.runtime.clone(), self.stop.clone());
-        let handled = runtime.block_on(async {
-            // What is dropped in the middle is a transaction that does not come to be.
-            tokio::select! {
-                biased;
-                handled = self.handle(&found, safe, is_last) => Some(handled),
-                () = grace(&stop) => None,
-            }
-        });
-        match handled {
-            Some(Ok(())) => (),
-            Some(Err(error)) => {
-                Count::StoreFailures.add(1);
-                warn!("failed to keep what was found, which is tried again: {error}");
+        match self.attempt(&found, safe, is_last) {
+            Ok(()) => (),
+            Err(Failure::Waits) => return Err(Undone),
+            Err(Failure::Data(_)) if self.broken + 1 < DATA_TRIES => {
+                self.broken += 1;
                 return Err(Undone);
             }
-            None => {
-                info!("a page is left to the next start");
-                return Err(Undone);
-            }
+            Err(Failure::Data(_)) => self.salvage(&found, safe)?,
         }
+        self.broken = 0;
+        self.parts.board.troubles().end(Trouble::WatchWaits);
         Count::WatchedEvents.add(found.events);
         if self.parts.board.is_read() {
             news::events(&self.parts.board, &page.arrivals);
@@ -206,6 +215,57 @@ impl Watch {
             feed.release(safe);
         }
         Ok(())
+    }
+
+    /// Does what is to be done about what was found: all of it, or nothing of what matters.
+    fn attempt(&mut self, found: &Found, safe: u64, is_last: bool) -> Result<(), Failure> {
+        let (runtime, stop) = (self.runtime.clone(), self.stop.clone());
+        // What is dropped in the middle is a transaction that does not come to be.
+        let handling = async {
+            tokio::select! {
+                biased;
+                handled = self.handle(found, safe, is_last) => Some(handled),
+                () = grace(&stop) => None,
+            }
+        };
+        let handled = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(handling)));
+        let (error, is_of_data) = match handled {
+            Ok(Some(Ok(()))) => return Ok(()),
+            Ok(Some(Err(error))) => (error.to_string(), error.is_of_data()),
+            Ok(None) => {
+                info!("a page is left to the next start");
+                return Err(Failure::Waits);
+            }
+            Err(_panic) => ("a defect".to_owned(), true),
+        };
+        Count::StoreFailures.add(1);
+        if self.parts.board.troubles().begin(Trouble::WatchWaits, 1) {
+            warn!("failed to keep what was found, which is tried again: {error}");
+        }
+        Err(if is_of_data { Failure::Data(error) } else { Failure::Waits })
+    }
+
+    /// Does a page piece by piece: each receipt, and what each rule found about one process.
+    fn salvage(&mut self, found: &Found, safe: u64) -> Result<(), Undone> {
+        // The position stays until all is done: a crash in between does the page again.
+        for piece in found.pieces() {
+            match self.attempt(&piece, self.kept, false) {
+                Ok(()) => (),
+                Err(Failure::Waits) => return Err(Undone),
+                // What everything rests on is no piece's fault.
+                Err(Failure::Data(_))
+                    if self.runtime.block_on(self.parts.ring.current()).is_err() =>
+                {
+                    return Err(Undone);
+                }
+                Err(Failure::Data(why)) => {
+                    let telling = defect::tell_passed_over(&self.parts, &piece, &why);
+                    self.runtime.block_on(telling);
+                }
+            }
+        }
+        let nothing = Found::default();
+        self.attempt(&nothing, safe, true).map_err(|_failed| Undone)
     }
 
     async fn handle(&mut self, found: &Found, safe: u64, is_last: bool) -> Result<(), StoreError> {

@@ -38,6 +38,11 @@ impl Bed {
         By { principal: "ada".to_owned(), at: cordon_shared::time::Clock::now(&*self.clock) }
     }
 
+    /// Does to the database what no code of ours does.
+    pub(crate) async fn spoil(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&self.store.writer).await.unwrap();
+    }
+
     pub(crate) async fn token(&self, uses_max: u64, is_approved: bool) -> TokenId {
         let token = NewToken {
             id: TokenId::random(&*self.clock, &self.entropy),

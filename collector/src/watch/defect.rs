@@ -1,13 +1,13 @@
 //! What breaks in the watch is told, and does not stop it (F-49).
 //!
 //! Beside the road: a rule that broke on an event was switched off by the engine; here people hear of
-//! it, once: log, metric, audit log, status.
+//! it, once: log, metric, audit log, status. So they do of what was found and cannot be kept.
 
 use std::sync::Arc;
 
 use tracing::{error, warn};
 
-use super::Parts;
+use super::{Parts, page::Found};
 use crate::{detect::engine::Engine, metric::Count, notice::Trouble, store::By};
 
 /// What was told.
@@ -30,16 +30,44 @@ impl Defects {
         for it in new {
             Count::RulePanics.add(1);
             error!(file = it.file, "{it}");
-            let by = By { principal: "collector".to_owned(), at: parts.clock.now() };
-            let (object, detail) = (format!("rule {}", it.rule.id), it.to_string());
-            let audited = parts.store.audit(&by, "rule.switched_off", &object, &detail);
-            if let Err(error) = audited.await {
-                Count::StoreFailures.add(1);
-                warn!("failed to write to the audit log that a rule is off: {error}");
-            }
+            let object = format!("rule {}", it.rule.id);
+            audit(parts, "rule.switched_off", &object, &it.to_string()).await;
         }
         self.rules.1 = broken.len();
         let count = u64::try_from(broken.len()).unwrap_or(u64::MAX);
         parts.board.troubles().begin(Trouble::RulesOff, count);
+    }
+}
+
+impl Found {
+    /// Each receipt and each detection by itself, in the order in which they are done together.
+    pub(super) fn pieces(&self) -> Vec<Self> {
+        let claims =
+            self.claims.iter().map(|it| Self { claims: vec![it.clone()], ..Self::default() });
+        let repeats =
+            self.repeats.iter().map(|it| Self { repeats: vec![it.clone()], ..Self::default() });
+        claims.chain(repeats).collect()
+    }
+}
+
+/// Tells of a receipt or a detection that cannot be kept.
+pub(super) async fn tell_passed_over(parts: &Parts, piece: &Found, why: &str) {
+    let claims = piece.claims.iter().map(|it| ("receipt", it.event));
+    let detections = piece.repeats.iter().map(|it| ("detection", it.first.event));
+    for (what, event) in claims.chain(detections) {
+        Count::PassedOver.add(1);
+        parts.board.troubles().add(Trouble::PassedOver);
+        let object = format!("event {event}");
+        let detail = format!("the {what} of this event could not be kept: {why}");
+        error!(%event, "{detail}");
+        audit(parts, "watch.passed_over", &object, &detail).await;
+    }
+}
+
+async fn audit(parts: &Parts, action: &str, object: &str, detail: &str) {
+    let by = By { principal: "collector".to_owned(), at: parts.clock.now() };
+    if let Err(error) = parts.store.audit(&by, action, object, detail).await {
+        Count::StoreFailures.add(1);
+        warn!("failed to write to the audit log: {error}");
     }
 }

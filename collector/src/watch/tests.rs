@@ -16,7 +16,7 @@ use expect_test::expect;
 use tokio::{runtime::Handle, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
-use super::{CONSUMER, Parts, Watch, page, rules::Rules};
+use super::{CONSUMER, Failure, Parts, Watch, page, rules::Rules};
 use crate::{
     detect::{SHIPPED, field::Fields, parse, rule::Source},
     notice::{Board, InForce, Trouble},
@@ -216,6 +216,34 @@ async fn an_event_that_the_rules_break_on_is_passed_over_and_the_others_are_judg
     let found = page::read(&page, judge, &*desk.bed.clock);
     assert_eq!((found.events, found.repeats.len()), (2, 1));
     assert_eq!(found.repeats[0].first.event.seq.as_u64(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f_49_what_the_state_cannot_keep_is_told_and_the_rest_goes_on() {
+    let mut desk = Desk::new(true).await;
+    let first = [desk.arrival(1, 100).await];
+    desk.take(&first, 1).await;
+    // What this agent's detections would join does not read any more.
+    desk.bed.spoil("update incident_phase set state = 'x'").await;
+    let poison = desk.arrival(2, 101).await;
+    desk.agent = desk.bed.agent("web-2").await;
+    let page = [poison, desk.arrival(3, 102).await];
+    let engine = desk.watch.parts.rules.engine();
+    let judge = |arrival: &_, id, event: &_| engine.judge(arrival, id, event);
+    let found = page::read(&page, judge, &*desk.bed.clock);
+    let Desk { bed, agent, mut watch } = desk;
+    let troubles = watch.parts.board.troubles().clone();
+    let work = move || {
+        assert!(matches!(watch.attempt(&found, 4, false), Err(Failure::Data(_))));
+        assert!(watch.salvage(&found, 4).is_ok());
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+    let commands = bed.store.commands(None, &Page::default()).await.unwrap();
+    assert_eq!(commands.iter().filter(|it| it.agent == agent).count(), 1);
+    assert_eq!(bed.store.position(CONSUMER).await.unwrap(), 4);
+    assert!(troubles.all().contains(&(Trouble::PassedOver, 1)));
+    let rows = bed.store.audit_rows(&Page::default()).await.unwrap();
+    assert_eq!(rows.iter().filter(|it| it.action == "watch.passed_over").count(), 1);
 }
 
 /// An event that every rule breaks on.
