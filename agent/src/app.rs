@@ -135,12 +135,12 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
         scope: sensed.scope(),
         clock: Arc::clone(&clock),
     });
-    if let Some(since) = blind_since {
-        let now = clock.boottime();
-        let gap = |it| enricher.stamp(now, blind::gap(it, since, now));
-        let gaps: Vec<_> = sensed.begun().into_iter().map(gap).collect();
-        sealer.begin(&gaps);
-    }
+    let now = clock.boottime();
+    let begun = blind_since
+        .into_iter()
+        .flat_map(|since| sensed.begun().into_iter().map(move |it| blind::gap(it, since, now)));
+    let gaps: Vec<_> = begun.map(|it| enricher.stamp(now, it)).collect();
+    sealer.begin(&gaps);
     let ending = sensed.ending();
     let sensing = stop.child_token();
     let (queues, sensors) = sensed.start(&clock, &sensing)?;

@@ -97,6 +97,8 @@ impl Sealer {
     pub fn begin(&mut self, blind: &[Event]) {
         let fates: Vec<_> = blind.iter().map(|it| self.push_now(it)).collect();
         self.is_begun = fates.iter().all(|it| *it == Fate::Spooled);
+        // Nothing was seen yet, so nothing waits: a first sign of life, however soon the end comes.
+        self.sync(true);
     }
 
     /// Makes durable what is spooled. `is_caught_up`: no observation waits before here, so that all

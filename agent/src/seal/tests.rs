@@ -242,10 +242,15 @@ fn f_6_an_event_that_fills_a_batch_is_not_called_spooled_when_the_disk_refuses_i
 fn f_47_an_agent_gives_no_sign_of_life_before_its_gap_is_spooled() {
     let mut bench = Bench::new();
     assert_eq!(bench.sealer().spool().before(), Before::Nobody);
+    bench.sealer().begin(&[]);
+    let at = bench.clock.boottime();
+    let alive = |at| Before::Alive(Alive { boot: origin().boot, at });
+    bench.kill();
+    assert_eq!(bench.sealer().spool().before(), alive(at));
+    bench.clock.advance(Duration::from_secs(60));
     bench.sense(1);
     bench.sealer().sync(true);
     let at = bench.clock.boottime();
-    let alive = |at| Before::Alive(Alive { boot: origin().boot, at });
     bench.kill();
     assert_eq!(bench.sealer().spool().before(), alive(at));
     // What waits before the sealer is not in the spool: no sign of life.
