@@ -14,6 +14,8 @@
 
 pub mod host;
 
+pub mod firewall;
+
 pub mod linux;
 
 pub mod plan;

@@ -7,6 +7,8 @@
 //!
 //! It needs no privilege of its own; what the agent may not signal, the kernel refuses.
 
+pub mod netfilter;
+
 use std::{
     collections::BTreeMap,
     fs::{self, File},
