@@ -16,6 +16,8 @@ pub mod host;
 
 pub mod firewall;
 
+pub mod hold;
+
 pub mod linux;
 
 pub mod plan;
