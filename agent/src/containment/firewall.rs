@@ -78,6 +78,18 @@ impl Ruleset {
         Ok(Self(openings))
     }
 
+    /// Whether a TCP connection with this far end may go on.
+    #[must_use]
+    pub fn keeps(&self, remote: SocketAddr) -> bool {
+        let keeps = |it: &Opening| match it {
+            Opening::Loopback => remote.ip().is_loopback(),
+            Opening::Collector { at, .. } => *at == remote,
+            Opening::Network(it) => it.holds(remote.ip()),
+            Opening::Neighbours | Opening::Dhcp(_) => false,
+        };
+        self.0.iter().any(keeps)
+    }
+
     /// What stays open.
     #[must_use]
     pub fn openings(&self) -> &[Opening] {

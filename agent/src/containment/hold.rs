@@ -13,7 +13,7 @@
 
 pub mod file;
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use cordon_shared::{
     command::{
@@ -178,17 +178,7 @@ fn elapsed(hold: &Hold, now: &Now) -> Duration {
 fn common(one: Network, other: Network) -> Option<Network> {
     let (narrow, wide) =
         if one.prefix_bits >= other.prefix_bits { (one, other) } else { (other, one) };
-    let bits = u32::from(wide.prefix_bits);
-    let is_held = match (narrow.address, wide.address) {
-        (IpAddr::V4(narrow), IpAddr::V4(wide)) => {
-            (narrow.to_bits() ^ wide.to_bits()).leading_zeros() >= bits
-        }
-        (IpAddr::V6(narrow), IpAddr::V6(wide)) => {
-            (narrow.to_bits() ^ wide.to_bits()).leading_zeros() >= bits
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-    };
-    is_held.then_some(narrow)
+    wide.holds(narrow.address).then_some(narrow)
 }
 
 #[cfg(test)]

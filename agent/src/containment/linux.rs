@@ -9,6 +9,8 @@
 
 pub mod netfilter;
 
+pub mod sockets;
+
 use std::{
     collections::BTreeMap,
     fs::{self, File},

@@ -48,6 +48,23 @@ pub struct Network {
     pub prefix_bits: u8,
 }
 
+impl Network {
+    /// Whether an address is in it. An IPv4 address in IPv6's clothes is an IPv4 address.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let bits = u32::from(self.prefix_bits);
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(other)) => {
+                (ours.to_bits() ^ other.to_bits()).leading_zeros() >= bits
+            }
+            (IpAddr::V6(ours), IpAddr::V6(other)) => {
+                (ours.to_bits() ^ other.to_bits()).leading_zeros() >= bits
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
 /// Something that is kept out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Blocked {

@@ -148,6 +148,10 @@ fn more_holds_than_any_host_has_are_refused() {
     assert!(holds.end(command(1)) && !holds.end(command(1)));
 }
 
+fn put(path: &std::path::Path, bytes: &[u8]) {
+    cordon_shared::durable::write(path, bytes, 0o600).expect("there is room");
+}
+
 #[test]
 fn holds_are_on_disk_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -168,12 +172,12 @@ fn a_file_that_is_not_understood_is_not_taken_for_none() {
     file::write(&path, &one(None)).expect("there is room");
     let whole = std::fs::read(&path).expect("it was written");
     for cut in 0..whole.len() - 1 {
-        std::fs::write(&path, &whole[..cut]).expect("there is room");
+        put(&path, &whole[..cut]);
         file::read(&path).expect_err("cut short");
     }
     let text = String::from_utf8(whole).expect("it is text");
     for (from, to) in [("\"version\": 1", "\"version\": 2"), ("0101", "zz01")] {
-        std::fs::write(&path, text.replace(from, to)).expect("there is room");
+        put(&path, text.replace(from, to).as_bytes());
         file::read(&path).expect_err(to);
     }
 }

@@ -9,7 +9,7 @@ use std::{io, os::fd::OwnedFd, time::Duration};
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
+        AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType,
         netlink::{self, SocketAddrNetlink},
         recv, sendto, socket_with, sockopt,
     },
@@ -24,7 +24,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const ERROR: u16 = 2;
 
 /// Room for one read of answers, each of which repeats at most its message.
-const ANSWER_BYTES: usize = 64 << 10;
+pub(super) const ANSWER_BYTES: usize = 64 << 10;
 
 /// Makes a ruleset true, in place of the one before; all of it or nothing.
 ///
@@ -60,7 +60,7 @@ fn found(answer: io::Result<()>) -> io::Result<bool> {
 
 /// Sends messages, and waits for as many answers as were asked for.
 fn talk(messages: &[u8]) -> io::Result<()> {
-    let socket = open()?;
+    let socket = open(netlink::NETFILTER)?;
     sendto(&socket, messages, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
     let mut wanted = headers(messages).filter(|it| it.wants_answer).count();
     let mut answer = vec![0; ANSWER_BYTES];
@@ -84,9 +84,10 @@ fn talk(messages: &[u8]) -> io::Result<()> {
     failed.map_or(Ok(()), Err)
 }
 
-fn open() -> io::Result<OwnedFd> {
+/// A netlink socket that waits for an answer no longer than the kernel may take.
+pub(super) fn open(protocol: Protocol) -> io::Result<OwnedFd> {
     let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
-    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, Some(netlink::NETFILTER))?;
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, Some(protocol))?;
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(ANSWER_WITHIN))?;
     Ok(socket)
 }

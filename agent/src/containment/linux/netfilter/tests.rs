@@ -17,7 +17,7 @@ use nix::sched::{CloneFlags, unshare};
 
 use rustix::net::ipproto;
 
-use super::*;
+use super::{super::sockets, *};
 use crate::containment::firewall::Opening;
 
 /// How long a packet may take between two namespaces of one machine.
@@ -208,6 +208,14 @@ fn nothing_but_the_collector_is_reached_from_the_moment_it_is_applied_until_it_i
         assert!(is_applied().expect("it can be asked"));
         let before = far.received();
         assert!(!open.iter_mut().any(|it| answers(it, A_MOMENT)), "an open connection is dead");
+        let kept = Ruleset::new(vec![Opening::Loopback, collector(FAR_4), collector(FAR_6)]);
+        let kept = kept.expect("few");
+        let cut = sockets::cut(|it| kept.keeps(it)).expect("root may");
+        assert_eq!(cut, sockets::Cut { ended: 2, left: 0 });
+        for it in &mut open {
+            let error = it.read(&mut [0]).expect_err("it has ended");
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        }
         for to in [FAR_4, FAR_6] {
             assert!(tcp(to, OTHER, A_MOMENT).is_none(), "TCP to {to}");
             assert!(!udp(to, A_MOMENT), "UDP to {to}");
