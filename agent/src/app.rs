@@ -31,7 +31,7 @@ use tracing::info;
 use self::sensors::{Sensed, Thread};
 use crate::{
     config::Config,
-    containment::{journal::JournalError, keyring::StoreError, task},
+    containment::{hold::file::FileError, journal::JournalError, keyring::StoreError, task},
     enrich::{self, Enricher},
     enroll::{
         EnrollError,
@@ -72,6 +72,9 @@ pub enum StartError {
     /// The journal of commands.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Who holds this host isolated.
+    #[error(transparent)]
+    Holds(#[from] FileError),
     /// The keyring.
     #[error(transparent)]
     Keyring(#[from] StoreError),
@@ -99,6 +102,7 @@ impl Classify for StartError {
             Self::Enroll(error) => error.kind(),
             Self::Spool(error) => error.kind(),
             Self::Journal(error) => error.kind(),
+            Self::Holds(error) => error.kind(),
             Self::Keyring(error) => error.kind(),
             Self::Scope(error) => error.kind(),
             Self::NoCollector => Kind::BadInput,

@@ -18,6 +18,8 @@ pub mod firewall;
 
 pub mod hold;
 
+pub mod link;
+
 pub mod linux;
 
 pub mod plan;
@@ -34,6 +36,8 @@ pub mod keyring;
 
 mod respond;
 
+mod isolate;
+
 pub mod task;
 
 use std::{fmt, sync::Arc};
@@ -46,7 +50,9 @@ use cordon_shared::{
     time::{Boottime, Clock, Timestamp},
 };
 
-use self::{citation::Witness, host::Host, journal::Journal, keyring::Store};
+use self::{
+    citation::Witness, hold::book::Book, host::Host, journal::Journal, keyring::Store, link::Link,
+};
 
 /// What the local policy says; nothing remote can widen it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -87,8 +93,12 @@ pub struct Parts {
     pub keyring: Option<Store>,
     /// What was begun and done.
     pub journal: Journal,
-    /// The door to effects.
+    /// Who holds this host isolated.
+    pub book: Book,
+    /// The door to processes.
     pub host: Box<dyn Host>,
+    /// The door to the network.
+    pub link: Box<dyn Link>,
     /// The agent's memory of its own events.
     pub witness: Arc<dyn Witness>,
     /// What the time is.

@@ -12,8 +12,11 @@ use super::{StartError, once};
 use crate::{
     config::{Config, Policy},
     containment::{
-        Answer, Containment, LocalPolicy, Mode, Parts, journal::Journal, keyring::Store,
-        linux::Linux,
+        Answer, Containment, LocalPolicy, Mode, Parts,
+        hold::book::Book,
+        journal::Journal,
+        keyring::Store,
+        linux::{self, Linux},
     },
     enroll::identity::Identity,
     road,
@@ -42,7 +45,12 @@ pub(super) fn containment(
         policy: policy(config),
         keyring: Some(Store::open(once::keyring_path(config))?),
         journal: Journal::open(&config.data_dir.join("journal"), clock.now())?,
+        book: Book::open(config.data_dir.join("holds"))?,
         host: Box::new(Linux),
+        link: Box::new(linux::link::Linux {
+            collector: config.collector.iter().chain(&config.enrolment).cloned().collect(),
+            proxy: config.proxy.clone(),
+        }),
         witness,
         clock: Arc::clone(clock),
     }))

@@ -7,6 +7,8 @@
 //! It is bounded: by rounds and by [`TREE_TIME_MAX`], so that a tree that gives birth faster than it
 //! can be stopped ends as `partial`, not as a loop (F-40).
 
+mod network;
+
 use std::time::Duration;
 
 use cordon_shared::{
@@ -16,8 +18,11 @@ use cordon_shared::{
     time::{Boottime, Clock},
 };
 
+use self::network::Network;
 use super::{
+    firewall::Ruleset,
     host::{Hit, Host, HostError, Signal, State},
+    link::Link,
     plan::{Plan, Protected, Step, process::untouchable},
 };
 
@@ -51,10 +56,25 @@ pub fn rehearse(plan: &Plan) -> Report {
     Report { verdict: Verdict::Planned, refusal: None, steps, open: plan.open.clone() }
 }
 
+/// What a plan is run with.
+#[derive(Clone, Copy, Debug)]
+pub struct Doors<'a> {
+    /// The door to processes.
+    pub host: &'a dyn Host,
+    /// The door to the network.
+    pub link: &'a dyn Link,
+    /// What the network lets through before the plan; everything when there is none.
+    pub before: Option<&'a Ruleset>,
+    /// What the time is.
+    pub clock: &'a dyn Clock,
+    /// What the local policy lets nobody touch.
+    pub protected: &'a Protected,
+}
+
 /// Runs a plan.
 #[must_use]
-pub fn execute(plan: &Plan, host: &dyn Host, clock: &dyn Clock, protected: &Protected) -> Report {
-    let mut run = Run::new(host, clock, protected);
+pub fn execute(plan: &Plan, doors: Doors<'_>) -> Report {
+    let mut run = Run::new(doors);
     for (index, step) in plan.steps.iter().enumerate() {
         match run.step(step) {
             Flow::On => (),
@@ -88,6 +108,7 @@ struct Run<'a> {
     host: &'a dyn Host,
     clock: &'a dyn Clock,
     protected: &'a Protected,
+    network: Network<'a>,
     /// Frozen by us, in order: to be thawed when the plan is given up.
     frozen: Vec<ProcessKey>,
     /// Frozen by us and not named in the plan.
@@ -99,10 +120,12 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(host: &'a dyn Host, clock: &'a dyn Clock, protected: &'a Protected) -> Self {
+    fn new(doors: Doors<'a>) -> Self {
+        let Doors { host, link, before, clock, protected } = doors;
+        let network = Network::new(link, before);
         let (frozen, births, killed) = (Vec::new(), Vec::new(), Vec::new());
         let (steps, open) = (Vec::new(), Vec::new());
-        Self { host, clock, protected, frozen, births, killed, steps, open }
+        Self { host, clock, protected, network, frozen, births, killed, steps, open }
     }
 
     fn step(&mut self, step: &Step) -> Flow {
@@ -126,6 +149,11 @@ impl<'a> Run<'a> {
                 Ok(Hit::Gone) => Ok(StepOutcome::Already),
                 Err(error) => Err(error),
             },
+            Step::Close(_)
+            | Step::ConfirmCollector(_)
+            | Step::CutFlows(_)
+            | Step::ConfirmClosed(_)
+            | Step::Open => return self.on_network(step),
         };
         match told {
             Ok(outcome) => {
@@ -134,6 +162,26 @@ impl<'a> Run<'a> {
             }
             Err(error) => {
                 self.tell(step.to_string(), StepOutcome::Failed, &chain(&error));
+                Flow::Stop(Verdict::Failed, None)
+            }
+        }
+    }
+
+    fn on_network(&mut self, step: &Step) -> Flow {
+        let done = self.network.step(step);
+        let what = step.to_string();
+        match done {
+            network::Done::Well(outcome, detail) => {
+                self.tell(what, outcome, &detail);
+                Flow::On
+            }
+            network::Done::Open(open) => {
+                self.tell(what, StepOutcome::Failed, &open.join("; "));
+                self.open.extend(open);
+                Flow::On
+            }
+            network::Done::Not(why) => {
+                self.tell(what, StepOutcome::Failed, &why);
                 Flow::Stop(Verdict::Failed, None)
             }
         }
@@ -261,6 +309,14 @@ impl<'a> Run<'a> {
     }
 
     fn roll_back(&mut self) {
+        match self.network.roll_back() {
+            Some(Ok(())) => self.tell("close the network".to_owned(), StepOutcome::Undone, ""),
+            Some(Err(error)) => {
+                self.open.push("the network stays closed".to_owned());
+                self.tell("open the network".to_owned(), StepOutcome::Failed, &chain(&error));
+            }
+            None => (),
+        }
         for it in std::mem::take(&mut self.frozen).into_iter().rev() {
             match self.host.signal(it, Signal::Continue) {
                 Ok(_) => self.tell(format!("freeze {}", it.pid), StepOutcome::Undone, ""),

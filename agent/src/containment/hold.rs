@@ -5,11 +5,13 @@
 //! there is a hold; what stays open is what *every* hold leaves open, so that one incident's opening
 //! never undoes another's isolation (F-46).
 //!
-//! Pure: the clocks come in. What is kept of it survives a restart and a reboot ([`file`]).
+//! Pure: the clocks come in. What is kept of it survives a restart and a reboot ([`book`]).
 //!
 //! **Leases.** While the collector is heard, its clock judges and a lease ends when it was signed to.
 //! While it is not, no lease ends before its signed maximum: whoever cuts the collector off gains
 //! nothing. Time that this boot has seen is measured by BOOTTIME, which nobody sets.
+
+pub mod book;
 
 pub mod file;
 
@@ -17,6 +19,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use cordon_shared::{
     command::{
+        Command,
         action::Network,
         scope::{Lease, LeaseEnd},
     },
@@ -77,6 +80,22 @@ pub enum Due {
     Release(CommandId),
     /// It stays, and people are called: once.
     Stay(CommandId),
+}
+
+impl Hold {
+    /// The hold that a command begins.
+    #[must_use]
+    pub fn of(command: &Command, allowed: &[Network], now: &Now) -> Self {
+        Self {
+            incident: command.incident,
+            allowed: allowed.to_vec(),
+            lease: command.lease,
+            since: now.times.best(),
+            began: now.sample,
+            boot: now.boot,
+            is_overdue: false,
+        }
+    }
 }
 
 impl Holds {

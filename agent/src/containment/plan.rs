@@ -5,9 +5,11 @@
 //! ancestors, and what the local policy lists; a tree that holds any of them is refused as a whole.
 //! An action without a plan is refused as unknown.
 
+pub mod network;
+
 pub mod process;
 
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
 use cordon_shared::{
     command::{Command, action::Action, scope::Precondition},
@@ -17,7 +19,12 @@ use cordon_shared::{
     text::Text,
 };
 
-use super::host::HostFacts;
+use super::{
+    firewall::Ruleset,
+    hold::{Now, book::Book},
+    host::HostFacts,
+    link::LinkFacts,
+};
 
 /// One thing to do, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +50,16 @@ pub enum Step {
     ConfirmStopped(ProcessKey),
     /// Let a process go on.
     Thaw(ProcessKey),
+    /// Let nothing through but this.
+    Close(Ruleset),
+    /// See that one of the collector's addresses still answers, or take it back.
+    ConfirmCollector(Vec<SocketAddr>),
+    /// End the connections that are open and are not kept.
+    CutFlows(Ruleset),
+    /// See that nothing else gets out.
+    ConfirmClosed(Ruleset),
+    /// Let everything through.
+    Open,
 }
 
 impl fmt::Display for Step {
@@ -56,6 +73,14 @@ impl fmt::Display for Step {
             Self::ConfirmGone(it) => write!(f, "confirm that {} has ended", it.pid),
             Self::ConfirmStopped(it) => write!(f, "confirm that {} has stopped", it.pid),
             Self::Thaw(it) => write!(f, "thaw {}", it.pid),
+            Self::Close(it) => {
+                let kept: Vec<_> = it.openings().iter().map(ToString::to_string).collect();
+                write!(f, "close the network but for {}", kept.join(", "))
+            }
+            Self::ConfirmCollector(_) => f.write_str("confirm that the collector is reached"),
+            Self::CutFlows(_) => f.write_str("end open connections"),
+            Self::ConfirmClosed(_) => f.write_str("confirm that nothing else gets out"),
+            Self::Open => f.write_str("open the network"),
         }
     }
 }
@@ -88,22 +113,36 @@ impl PlanError {
 /// What the local policy lets nobody touch: absolute paths of executables.
 pub type Protected = [Text];
 
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// One look at the processes.
+    pub facts: &'a HostFacts,
+    /// What the local policy lets nobody touch.
+    pub protected: &'a Protected,
+    /// Who holds the host isolated, before the command.
+    pub book: &'a Book,
+    /// One look at the network; made for what concerns it alone.
+    pub link: &'a LinkFacts,
+    /// What the clocks say.
+    pub now: &'a Now,
+}
+
 /// Makes the plan of a command (CT-2).
 ///
 /// # Errors
 /// [`PlanError`]: nothing is done.
-pub fn plan(
-    command: &Command,
-    facts: &HostFacts,
-    protected: &Protected,
-) -> Result<Plan, PlanError> {
+pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
+    let Ground { facts, protected, .. } = ground;
     let plan = match &command.action {
         Action::Kill(target) => process::kill(*target, facts, protected),
         Action::Suspend(target) => process::suspend(*target, facts, protected),
         Action::Resume(target) => process::resume(*target, facts, protected),
-        Action::Isolate { .. }
-        | Action::Release { .. }
-        | Action::Block(_)
+        Action::Isolate { allowed, container } => {
+            network::isolate(command, (allowed, container), ground)
+        }
+        Action::Release { hold } => network::release(*hold, ground),
+        Action::Block(_)
         | Action::Unblock { .. }
         | Action::Cut { .. }
         | Action::Quarantine(_)

@@ -20,11 +20,13 @@ use tracing::{error, info, warn};
 
 use super::{
     Answer, Beacon, Containment, Mode, Parts,
-    execute::{Report, cut, execute, rehearse},
-    host::{HostFacts, State},
-    journal::{Deed, DeedKind, Intent, JournalError},
+    execute::{Doors, Report, cut, execute, rehearse},
+    hold::Now,
+    host::{HostError, HostFacts, State},
+    journal::{Deed, DeedKind, Intent},
     keyring::StoreError,
-    plan::plan,
+    link::LinkFacts,
+    plan::{self, Plan, plan},
     verify::{Ground, Refused, Times, Verified, verify},
 };
 
@@ -138,7 +140,7 @@ impl Containment {
         }
     }
 
-    fn times(&self) -> Times {
+    pub(super) fn times(&self) -> Times {
         let collector = self.beacon.map(|it| {
             let sample = ClockSample { boottime: it.boottime, realtime: it.realtime };
             sample.realtime_at(self.parts.clock.boottime())
@@ -155,8 +157,19 @@ impl Containment {
         let command = &verified.command;
         let sha256 = verified.payload_sha256;
         let about = About { id: command.id, incident: command.incident, sha256, received };
-        let protected = &self.parts.policy.protected;
-        let plan = match plan(command, facts, protected) {
+        let now = self.clocks();
+        let link = match self.look(command) {
+            Ok(link) => link,
+            Err(error) => return self.not_begun(about, &error),
+        };
+        let ground = plan::Ground {
+            facts,
+            protected: &self.parts.policy.protected,
+            book: &self.parts.book,
+            link: &link,
+            now: &now,
+        };
+        let plan = match plan(command, ground) {
             Ok(plan) => plan,
             Err(error) => {
                 let mut refused = Refused::new(error.refusal, &error.detail);
@@ -176,11 +189,51 @@ impl Containment {
             return self.not_begun(about, &error);
         }
         let began = self.parts.clock.sample();
-        let parts = &self.parts;
-        let report = execute(&plan, &*parts.host, &*parts.clock, &parts.policy.protected);
+        let report = self.execute(command, &plan, (&link, &now));
         info!("{} {}: {}", command.action.name(), command.id, report.verdict.as_str());
         let receipt = self.receipt(about, report, &command.reason, began);
         self.conclude(&receipt, command.expires)
+    }
+
+    /// One look at the network, for what concerns it.
+    fn look(&self, command: &Command) -> Result<LinkFacts, HostError> {
+        let is_meant = matches!(command.action, Action::Isolate { .. } | Action::Release { .. });
+        if is_meant { self.parts.link.facts() } else { Ok(LinkFacts::default()) }
+    }
+
+    fn execute(
+        &mut self,
+        command: &Command,
+        plan: &Plan,
+        (link, now): (&LinkFacts, &Now),
+    ) -> Report {
+        let before = self.parts.book.holds().clone();
+        let undone = |why: String| Report {
+            verdict: Verdict::Failed,
+            refusal: None,
+            steps: Vec::new(),
+            open: vec![why],
+        };
+        let in_force = match self.in_force(&before, link) {
+            Ok(in_force) => in_force,
+            Err(error) => return undone(error.to_string()),
+        };
+        if let Some(after) = self.holds_after(command, now)
+            && let Err(error) = self.parts.book.put(after)
+        {
+            return undone(error.to_string());
+        }
+        let parts = &self.parts;
+        let doors = Doors {
+            host: &*parts.host,
+            link: &*parts.link,
+            before: in_force.as_ref(),
+            clock: &*parts.clock,
+            protected: &parts.policy.protected,
+        };
+        let mut report = execute(plan, doors);
+        self.settle(&mut report, before);
+        report
     }
 
     fn intent(&self, verified: &Verified, received: ClockSample) -> Intent {
@@ -198,8 +251,8 @@ impl Containment {
     }
 
     /// The intent is not on disk, so nothing was done; nor would a receipt be remembered.
-    fn not_begun(&self, about: About, error: &JournalError) -> Option<Answer> {
-        error!("failed to journal a command: {error}");
+    fn not_begun(&self, about: About, error: &dyn std::error::Error) -> Option<Answer> {
+        error!("failed to begin a command: {error}");
         let report =
             Report { verdict: Verdict::Failed, refusal: None, steps: Vec::new(), open: Vec::new() };
         let detail = format!("nothing was done: {error}");

@@ -7,10 +7,13 @@
 //! Word of receipts that are safe comes through a queue of its own, which is served also while an
 //! answer waits for room: whoever takes the answers gives that word, and neither waits for the other.
 
+use std::time::Duration;
+
 use cordon_shared::{command::Delivery, id::CommandId, keyring::Bundle};
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
+    time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -19,6 +22,9 @@ use super::{Answer, Beacon, Containment};
 
 /// Requests waiting (chosen: what a person can send in a burst).
 pub const QUEUE_REQUESTS: usize = 64;
+
+/// How often it is looked whether the network is as it is meant to be.
+const TEND_EVERY: Duration = Duration::from_millis(100);
 
 /// What can be asked of containment; the whole list.
 #[derive(Debug)]
@@ -62,15 +68,19 @@ pub struct Ends {
 /// Begins with what a restart owes. A receipt that cannot be handed on any more stays in the journal
 /// and is handed out at the next start.
 pub async fn run(mut containment: Containment, mut ends: Ends, stop: CancellationToken) {
+    tend(&mut containment);
     for answer in containment.recover() {
         send(&mut containment, &mut ends, answer).await;
     }
+    let mut tending = tokio::time::interval(TEND_EVERY);
+    tending.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // All branches are cancel-safe. The stop comes first, or a flood would hide it.
         let request = tokio::select! {
             biased;
             () = stop.cancelled(), if !ends.inbox.is_closed() => { ends.inbox.close(); continue }
             Some(command) = ends.reported.recv() => { containment.reported(command); continue }
+            _ = tending.tick() => { tend(&mut containment); continue }
             request = ends.inbox.recv() => request,
         };
         let Some(request) = request else { return };
@@ -112,6 +122,13 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
                 let _gone = reply.send(containment.keyring_versions());
             }
         }
+    }
+}
+
+/// Two system calls, unless something is to be done.
+fn tend(containment: &mut Containment) {
+    if let Err(error) = containment.tend() {
+        warn!("the network may not be as it is meant to be: {error}");
     }
 }
 

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     citation::Witnessed,
     host::State,
+    link::tests::Fake,
     linux::Linux,
     task::{Ends, Request},
     *,
@@ -59,20 +60,23 @@ impl Drop for Held {
 }
 
 /// An agent with a folder of its own, at the samples' time.
-struct Bed {
-    dir: tempfile::TempDir,
+pub(super) struct Bed {
+    pub(super) dir: tempfile::TempDir,
     policy: LocalPolicy,
     cited: ProcessKey,
+    pub(super) link: Fake,
+    pub(super) clock: Arc<FakeClock>,
 }
 
 impl Bed {
-    fn new(cited: ProcessKey) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), policy: LocalPolicy::default(), cited }
+    pub(super) fn new(cited: ProcessKey) -> Self {
+        let (dir, link) = (tempfile::tempdir().unwrap(), Fake::default());
+        let sample = ClockSample { boottime: SystemClock.boottime(), realtime: order::NOW };
+        let clock = Arc::new(FakeClock::at(sample));
+        Self { dir, policy: LocalPolicy::default(), cited, link, clock }
     }
 
-    fn start(&self) -> Containment {
-        let clock =
-            FakeClock::at(ClockSample { boottime: SystemClock.boottime(), realtime: order::NOW });
+    pub(super) fn start(&self) -> Containment {
         let keyring = self.dir.path().join("keyring");
         let keyring = Store::pin(keyring, order::roots(), Some(&order::keyring())).unwrap();
         Containment::new(Parts {
@@ -85,9 +89,11 @@ impl Bed {
             policy: self.policy.clone(),
             keyring: Some(keyring),
             journal: Journal::open(&self.dir.path().join("journal"), order::NOW).unwrap(),
+            book: Book::open(self.dir.path().join("holds")).unwrap(),
             host: Box::new(Linux),
+            link: Box::new(self.link.clone()),
             witness: Arc::new(Memory(self.cited)),
-            clock: Arc::new(clock),
+            clock: Arc::<FakeClock>::clone(&self.clock),
         })
     }
 }
@@ -102,7 +108,7 @@ fn kill(process: ProcessKey, change: impl FnOnce(&mut command::Command), by: u8)
     Delivery { signed: wire::command::sign(&command, &order::key(by)), proof }
 }
 
-fn opened(answer: &Answer) -> Receipt {
+pub(super) fn opened(answer: &Answer) -> Receipt {
     let Body::Receipt(signed) = &answer.event.body else { panic!("an answer is a receipt") };
     assert_eq!(answer.event.body.lane(), cordon_shared::id::Lane::Critical);
     wire::receipt::open(signed, &order::key(50).public()).unwrap()

@@ -285,6 +285,9 @@ fn single(command: &Command, keyring: &Keyring) -> Result<(), Refused> {
         Some(lease) if lease.duration > limit::LEASE_SINGLE_MAX => {
             more("two persons sign for a lease of more than 60 minutes")
         }
+        None if matches!(command.action, Action::Isolate { .. } | Action::Block(_)) => {
+            more("two persons sign for what has no lease")
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -48,6 +48,7 @@ const SIBLINGS: &[Sibling] = &[
         &["config", "containment"],
         "the identity of this host; pins the keyring's roots",
     ),
+    ("agent::containment::linux", &["enroll", "sensor"], "finds cgroups as the sensors do"),
     ("agent::containment", &["enroll"], "verifies, plans and executes; knows no network"),
     ("agent::snapshot", &["sensor"], "collects and seals"),
     ("agent::snapshot::upload", &["session", "sensor"], "the only part that sends"),

@@ -7,8 +7,12 @@ use std::{
 };
 
 use cordon_shared::{
-    command::action::{Action, ProcessTarget},
+    command::{
+        Command as Signed,
+        action::{Action, ProcessTarget},
+    },
     digest::Sha256,
+    id::BootId,
     test_support::order,
     time::SystemClock,
 };
@@ -16,9 +20,13 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::containment::{
+    firewall::Opening,
+    hold::{Now, book::Book},
     host::{self, HostFacts},
+    link::{self, tests::Fake},
     linux::Linux,
     plan,
+    verify::Times,
 };
 
 /// A child in a session of its own, ended with the test, whatever happens.
@@ -59,8 +67,22 @@ impl Drop for Held {
 fn run(action: &Action) -> Report {
     let mut command = order::command(action.clone());
     command.preconditions.clear();
-    let plan = plan::plan(&command, &Linux.facts().unwrap(), &[]).unwrap();
-    execute(&plan, &Linux, &SystemClock, &[])
+    execute(&made(&command), doors(&Linux, &Fake::default()))
+}
+
+fn made(command: &Signed) -> Plan {
+    let folder = tempfile::tempdir().unwrap();
+    let book = Book::open(folder.path().join("holds")).unwrap();
+    let (facts, link) = (Linux.facts().unwrap(), link::tests::facts());
+    let (sample, local) = (SystemClock.sample(), SystemClock.now());
+    let times = Times { local, collector: None };
+    let now = &Now { boot: BootId([1; 16]), sample, times, is_heard: false };
+    let ground = plan::Ground { facts: &facts, protected: &[], book: &book, link: &link, now };
+    plan::plan(command, ground).unwrap()
+}
+
+fn doors<'a>(host: &'a dyn Host, link: &'a Fake) -> Doors<'a> {
+    Doors { host, link, before: None, clock: &SystemClock, protected: &[] }
 }
 
 fn tree(process: ProcessKey) -> ProcessTarget {
@@ -147,7 +169,7 @@ impl Host for Stubborn {
 #[track_caller]
 fn check(host: &Stubborn, steps: &[Step], expect: &Expect) {
     let plan = Plan { steps: steps.to_vec(), open: Vec::new() };
-    let report = execute(&plan, host, &SystemClock, &[]);
+    let report = execute(&plan, doors(host, &Fake::default()));
     let steps: Vec<_> =
         report.steps.iter().map(|it| format!("{}: {}", it.step, it.outcome.as_str())).collect();
     let open = report.open.join(", ");
@@ -202,4 +224,74 @@ fn another_executable_is_left_alone() {
             check the executable of 40: failed
             kill 40: skipped"#]],
     );
+}
+
+/// Isolates a network that is as `change` makes it; with what was done to it, and the report.
+fn isolate(
+    before: Option<&Ruleset>,
+    change: impl FnOnce(&mut link::tests::State),
+) -> (Fake, String) {
+    let mut command = order::command(Action::Isolate {
+        allowed: Vec::new(),
+        container: cordon_shared::text::Text::EMPTY,
+    });
+    (command.preconditions, command.overrides) = (Vec::new(), Vec::new());
+    let fake = Fake::default();
+    fake.change(|it| it.closed = before.cloned());
+    fake.change(change);
+    let report = execute(&made(&command), Doors { before, ..doors(&Linux, &fake) });
+    let steps = report.steps.iter().map(|it| format!("{} {}", it.outcome.as_str(), it.detail));
+    let steps: Vec<_> = steps.map(|it| it.trim().to_owned()).collect();
+    let said = format!("{} [{}] {:?}", report.verdict.as_str(), steps.join(", "), report.open);
+    let done = fake.done();
+    (fake, format!("{done}\n{said}"))
+}
+
+#[test]
+fn an_isolation_that_nothing_leaks_from_is_complete() {
+    let (fake, said) = isolate(None, |_| ());
+    expect![[r#"
+        close, reach, cut, try
+        complete [done, done, done 3 ended, done] []"#]].assert_eq(&said);
+    assert!(fake.closed().is_some());
+}
+
+#[test]
+fn what_leaks_or_cannot_be_ended_is_named_and_partial() {
+    let (fake, said) = isolate(None, |it| {
+        it.leaks = vec!["DNS to 192.0.2.53".to_owned()];
+        it.uncut = 2;
+    });
+    expect![[r#"
+        close, reach, cut, try
+        partial [done, done, failed 2 connections could not be ended, failed DNS to 192.0.2.53] ["2 connections could not be ended", "DNS to 192.0.2.53"]"#]].assert_eq(&said);
+    assert!(fake.closed().is_some());
+    let (_, said) = isolate(None, |it| it.refuses = Some("try"));
+    expect![[r#"
+        close, reach, cut
+        partial [done, done, done 3 ended, failed not tried: failed to change a network that refuses: permission denied] ["not tried: failed to change a network that refuses: permission denied"]"#]].assert_eq(&said);
+}
+
+#[test]
+fn f_45_a_filter_that_cannot_be_made_is_failed_and_never_isolated() {
+    let (fake, said) = isolate(None, |it| it.refuses = Some("close"));
+    expect![[r#"
+
+        failed [failed failed to change a network that refuses: permission denied, skipped, skipped, skipped] []"#]].assert_eq(&said);
+    assert!(fake.closed().is_none());
+}
+
+#[test]
+fn a_collector_that_is_not_reached_any_more_takes_the_isolation_back() {
+    let (fake, said) = isolate(None, |it| it.is_collector_away = true);
+    expect![[r#"
+        close, reach, open
+        failed [done, failed none of its addresses answers, undone, skipped, skipped] []"#]].assert_eq(&said);
+    assert!(fake.closed().is_none());
+    let earlier = Ruleset::new(vec![Opening::Loopback]).unwrap();
+    let (fake, said) = isolate(Some(&earlier), |it| it.is_collector_away = true);
+    expect![[r#"
+        close, reach, close
+        failed [done, failed none of its addresses answers, undone, skipped, skipped] []"#]].assert_eq(&said);
+    assert_eq!(fake.closed(), Some(earlier));
 }

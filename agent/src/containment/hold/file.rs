@@ -43,8 +43,8 @@ pub enum FileError {
     },
     /// What is there is not what this program writes.
     #[error(
-        "`{path}` cannot be understood ({reason}): the host stays as it is; repair the file, or \
-         remove it and release the host by command"
+        "`{path}` cannot be understood ({reason}): the host stays as it is until it is isolated or \
+         released by command"
     )]
     Damaged {
         /// The file.

@@ -4,19 +4,52 @@ use std::fmt::Write as _;
 
 use cordon_shared::{
     command::action::{Action, ProcessTarget},
-    id::ProcessKey,
+    id::{BootId, CommandId, ProcessKey},
     test_support::order,
     text::Text,
+    time::{Boottime, ClockSample},
 };
 use expect_test::expect;
 
-use super::{super::host, plan};
+use super::{
+    super::{
+        hold::{Hold, Holds, Now, book::Book},
+        host,
+        link::{self, LinkFacts},
+        verify::Times,
+    },
+    *,
+};
+
+fn now() -> Now {
+    let sample = ClockSample { realtime: order::NOW, boottime: Boottime::from_ns(1) };
+    let times = Times { local: order::NOW, collector: None };
+    Now { boot: BootId([1; 16]), sample, times, is_heard: false }
+}
+
+/// A host that these commands hold isolated.
+fn book(holders: &[CommandId]) -> Book {
+    let folder = tempfile::tempdir().unwrap();
+    let mut book = Book::open(folder.path().join("holds")).unwrap();
+    let mut holds = Holds::default();
+    for it in holders {
+        let command = order::command(Action::Kill(process(1, 1, false)));
+        holds.add(*it, Hold::of(&command, &[], &now())).unwrap();
+    }
+    book.put(holds).unwrap();
+    book
+}
+
+fn made(command: &Command, facts: &HostFacts, protected: &[Text]) -> Result<Plan, PlanError> {
+    let (book, link, now) = (book(&[]), link::tests::facts(), now());
+    plan(command, Ground { facts, protected, book: &book, link: &link, now: &now })
+}
 
 fn shown(action: Action) -> String {
     let mut command = order::command(action);
     command.preconditions.clear();
     let facts = host::tests::facts(host::tests::TABLE);
-    match plan(&command, &facts, &[Text::from("/usr/bin/dbus-daemon")]) {
+    match made(&command, &facts, &[Text::from("/usr/bin/dbus-daemon")]) {
         Ok(plan) => {
             let steps: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
             let open: String = plan.open.iter().map(|it| format!("; open: {it}")).collect();
@@ -101,7 +134,7 @@ fn ct_2_a_tree_that_holds_the_agent_is_refused_as_a_whole() {
     );
     let refused = |pid, start| {
         let command = order::command(Action::Kill(process(pid, start, true)));
-        plan(&command, &facts, &[Text::from("/usr/sbin/sshd")]).unwrap_err().to_string()
+        made(&command, &facts, &[Text::from("/usr/sbin/sshd")]).unwrap_err().to_string()
     };
     expect!["the tree of 70 holds 71: on the local policy's list"].assert_eq(&refused(70, 10));
     // In the session of 72, though not its child.
@@ -112,7 +145,7 @@ fn ct_2_a_tree_that_holds_the_agent_is_refused_as_a_whole() {
 fn every_action_without_a_plan_is_refused_as_unknown() {
     for action in order::actions() {
         let name = action.name();
-        if !matches!(name, "kill" | "suspend" | "resume") {
+        if !matches!(name, "kill" | "suspend" | "resume" | "isolate" | "release") {
             let want = format!("unknown_action: this agent has no plan for `{name}`");
             assert_eq!(shown(action), want);
         }
@@ -123,9 +156,85 @@ fn every_action_without_a_plan_is_refused_as_unknown() {
 fn a_condition_on_the_executable_comes_first_and_one_that_cannot_be_judged_is_refused() {
     let facts = host::tests::facts("4711 1 4711 4711 94711 /usr/bin/dash");
     let mut command = order::command(Action::Kill(process(4711, 94711, false)));
-    let error = plan(&command, &facts, &[]).unwrap_err().to_string();
+    let error = made(&command, &facts, &[]).unwrap_err().to_string();
     expect!["this agent cannot judge a condition on a file"].assert_eq(&error);
     command.preconditions.truncate(1);
-    let first = plan(&command, &facts, &[]).unwrap().steps.remove(0).to_string();
+    let first = made(&command, &facts, &[]).unwrap().steps.remove(0).to_string();
     expect!["check the executable of 4711"].assert_eq(&first);
+}
+
+#[test]
+fn the_table_of_plans_for_the_network() {
+    let network = |address: &str, prefix_bits| {
+        let address = address.parse().unwrap();
+        cordon_shared::command::action::Network { address, prefix_bits }
+    };
+    let isolate =
+        |allowed, container: &str| Action::Isolate { allowed, container: Text::from(container) };
+    let (one, other) = (CommandId::from_slice(&[1; 16]), CommandId::from_slice(&[2; 16]));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let well = link::tests::facts;
+    let mut table = String::new();
+    let mut row = |what: &str, action: Action, holders: &[CommandId], link: LinkFacts| {
+        let mut command = order::command(action);
+        (command.preconditions, command.overrides) = (Vec::new(), Vec::new());
+        let (facts, book, now) = (HostFacts::default(), book(holders), now());
+        let ground = Ground { facts: &facts, protected: &[], book: &book, link: &link, now: &now };
+        let shown = match plan(&command, ground) {
+            Ok(plan) => {
+                let steps: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
+                let open: String = plan.open.iter().map(|it| format!("\n    open: {it}")).collect();
+                steps.join("\n    ") + &open
+            }
+            Err(error) => format!("{}: {error}", error.refusal.as_str()),
+        };
+        writeln!(table, "{what}\n    {shown}").unwrap();
+    };
+    let allowed = vec![network("10.1.0.0", 16)];
+    row("isolate", isolate(allowed.clone(), ""), &[], well());
+    row("isolate a host that is held already", isolate(allowed, ""), &[one], well());
+    let proxy = vec!["192.0.2.9:3128".parse().unwrap()];
+    row("isolate behind a proxy", isolate(Vec::new(), ""), &[], LinkFacts { proxy, ..well() });
+    let shared = LinkFacts { cgroup: None, ..well() };
+    row("isolate without a cgroup of one's own", isolate(Vec::new(), ""), &[], shared);
+    let remote = LinkFacts { is_root_remote: true, ..well() };
+    row("isolate a host whose root is remote", isolate(Vec::new(), ""), &[], remote);
+    row("isolate a container", isolate(Vec::new(), "c0ffee"), &[], well());
+    row("release the last hold", Action::Release { hold: one }, &[one], well());
+    row("release one of two", Action::Release { hold: one }, &[one, other], well());
+    row("release what is not held", Action::Release { hold: other }, &[one], well());
+    expect![[r#"
+        isolate
+            close the network but for loopback, neighbour discovery, 192.0.2.7:7443 over TCP, the agent alone, 192.0.2.7:7444 over TCP, the agent alone, DHCP with 192.0.2.1, 10.1.0.0/16
+            confirm that the collector is reached
+            end open connections
+            confirm that nothing else gets out
+        isolate a host that is held already
+            close the network but for loopback, neighbour discovery, 192.0.2.7:7443 over TCP, the agent alone, 192.0.2.7:7444 over TCP, the agent alone, DHCP with 192.0.2.1
+            confirm that the collector is reached
+            end open connections
+            confirm that nothing else gets out
+        isolate behind a proxy
+            close the network but for loopback, neighbour discovery, 192.0.2.9:3128 over TCP, the agent alone, DHCP with 192.0.2.1
+            confirm that the collector is reached
+            end open connections
+            confirm that nothing else gets out
+            open: the proxy 192.0.2.9:3128, and all that it reaches
+        isolate without a cgroup of one's own
+            close the network but for loopback, neighbour discovery, 192.0.2.7:7443 over TCP, 192.0.2.7:7444 over TCP, DHCP with 192.0.2.1
+            confirm that the collector is reached
+            end open connections
+            confirm that nothing else gets out
+            open: the collector's ports, to every process: the agent has no cgroup of its own
+        isolate a host whose root is remote
+            protected: the root file system comes over the network: isolation would stop the host, and is done only when the command says so
+        isolate a container
+            unknown_action: this agent isolates its host, not one container
+        release the last hold
+            open the network
+        release one of two
+            close the network but for loopback, neighbour discovery, 192.0.2.7:7443 over TCP, the agent alone, 192.0.2.7:7444 over TCP, the agent alone, DHCP with 192.0.2.1
+        release what is not held
+            bad_input: no hold of command 02020202-0202-0202-0202-020202020202 is in force here
+    "#]].assert_eq(&table);
 }

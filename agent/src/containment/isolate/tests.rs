@@ -1,0 +1,204 @@
+//! Isolated from the command on, through whatever happens, until it is released.
+
+use std::time::Duration;
+
+use cordon_shared::{
+    command::{
+        Delivery,
+        scope::{Lease, LeaseEnd},
+        target::Tree,
+    },
+    event::receipt::Receipt,
+    id::ProcessKey,
+    test_support::order,
+    text::Text,
+    time::Clock,
+    wire,
+};
+
+use super::*;
+use crate::containment::{
+    Beacon,
+    tests::{Bed, opened},
+};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn bed() -> Bed {
+    Bed::new(ProcessKey { pid: 1, start_ticks: 1 })
+}
+
+fn id(number: u8) -> CommandId {
+    CommandId::from_slice(&[number; 16]).unwrap()
+}
+
+/// A command, and the seeds of the keys that sign it.
+fn deliver(action: Action, number: u8, by: &[u8], change: impl FnOnce(&mut Command)) -> Delivery {
+    let mut command = order::command(action);
+    (command.id, command.is_dry_run) = (id(number), false);
+    (command.preconditions, command.overrides) = (Vec::new(), Vec::new());
+    change(&mut command);
+    let tree = Tree::new(vec![order::target()]).unwrap();
+    let proof = tree.proofs().next().unwrap().1;
+    let mut signed = wire::command::sign(&command, &order::key(by[0]));
+    by.iter().skip(1).for_each(|it| order::key(*it).add_to(&mut signed));
+    Delivery { signed, proof }
+}
+
+fn isolation() -> Action {
+    Action::Isolate { allowed: Vec::new(), container: Text::EMPTY }
+}
+
+fn isolate(containment: &mut Containment, number: u8) -> Receipt {
+    let delivery = deliver(isolation(), number, &[5], |_| ());
+    opened(&containment.handle(&delivery).unwrap())
+}
+
+fn release(containment: &mut Containment, number: u8, hold: u8) -> Receipt {
+    let delivery = deliver(Action::Release { hold: id(hold) }, number, &[5], |_| ());
+    opened(&containment.handle(&delivery).unwrap())
+}
+
+/// The collector is heard, at this very moment.
+fn hear(containment: &mut Containment, bed: &Bed) {
+    let (realtime, boottime) = (bed.clock.now(), bed.clock.boottime());
+    containment.hear(Beacon { realtime, boottime });
+}
+
+#[test]
+fn one_person_isolates_and_releases() {
+    let bed = bed();
+    let mut containment = bed.start();
+    let receipt = isolate(&mut containment, 1);
+    assert_eq!(receipt.verdict, Verdict::Complete, "{receipt:?}");
+    assert_eq!(bed.link.done(), "look, close, reach, cut, try");
+    let receipt = release(&mut containment, 2, 1);
+    assert_eq!(receipt.verdict, Verdict::Complete, "{receipt:?}");
+    assert!(bed.link.closed().is_none());
+    let receipt = release(&mut containment, 3, 1);
+    assert_eq!(receipt.verdict, Verdict::Refused, "{receipt:?}");
+}
+
+#[test]
+fn one_person_does_not_isolate_for_good() {
+    let bed = bed();
+    let mut containment = bed.start();
+    let delivery = deliver(isolation(), 1, &[5], |it| it.lease = None);
+    let receipt = opened(&containment.handle(&delivery).unwrap());
+    assert_eq!(receipt.detail, "two persons sign for what has no lease");
+    assert!(bed.link.closed().is_none());
+    let delivery = deliver(isolation(), 2, &[5, 7], |it| it.lease = None);
+    assert_eq!(opened(&containment.handle(&delivery).unwrap()).verdict, Verdict::Complete);
+}
+
+#[test]
+fn f_41_an_isolation_holds_over_the_death_of_the_agent() {
+    let bed = bed();
+    isolate(&mut bed.start(), 1);
+    bed.link.done();
+    let mut again = bed.start();
+    assert!(!again.tend().unwrap(), "nothing was to be mended");
+    assert!(bed.link.closed().is_some());
+    assert_eq!(release(&mut again, 2, 1).verdict, Verdict::Complete);
+    assert!(bed.link.closed().is_none());
+}
+
+#[test]
+fn f_42_an_isolation_comes_back_after_a_reboot() {
+    let bed = bed();
+    isolate(&mut bed.start(), 1);
+    let before = bed.link.closed();
+    bed.link.change(|it| it.closed = None);
+    assert!(bed.start().tend().unwrap());
+    assert_eq!(bed.link.closed(), before);
+}
+
+#[test]
+fn f_44_a_filter_that_somebody_took_away_is_put_back_and_flows_are_ended() {
+    let bed = bed();
+    let mut containment = bed.start();
+    isolate(&mut containment, 1);
+    bed.link.done();
+    bed.link.change(|it| it.closed = None);
+    assert!(containment.tend().unwrap());
+    assert_eq!(bed.link.done(), "look, close, cut");
+    assert!(!containment.tend().unwrap());
+}
+
+#[test]
+fn f_46_a_host_is_released_when_its_last_hold_ends() {
+    let bed = bed();
+    let mut containment = bed.start();
+    isolate(&mut containment, 1);
+    isolate(&mut containment, 2);
+    assert_eq!(release(&mut containment, 3, 1).verdict, Verdict::Complete);
+    assert!(bed.link.closed().is_some(), "the other incident holds it");
+    assert_eq!(release(&mut containment, 4, 2).verdict, Verdict::Complete);
+    assert!(bed.link.closed().is_none());
+}
+
+#[test]
+fn f_45_what_failed_holds_nothing() {
+    let bed = bed();
+    let mut containment = bed.start();
+    bed.link.change(|it| it.refuses = Some("close"));
+    assert_eq!(isolate(&mut containment, 1).verdict, Verdict::Failed);
+    assert!(containment.parts.book.holds().is_empty());
+    bed.link.change(|it| (it.refuses, it.is_collector_away) = (None, true));
+    assert_eq!(isolate(&mut containment, 2).verdict, Verdict::Failed);
+    assert!(bed.start().parts.book.holds().is_empty(), "nor on disk");
+    assert!(bed.link.closed().is_none());
+}
+
+#[test]
+fn f_45_a_release_that_failed_leaves_the_hold() {
+    let bed = bed();
+    let mut containment = bed.start();
+    isolate(&mut containment, 1);
+    bed.link.change(|it| it.refuses = Some("open"));
+    assert_eq!(release(&mut containment, 2, 1).verdict, Verdict::Failed);
+    assert!(bed.link.closed().is_some());
+    bed.link.change(|it| it.refuses = None);
+    assert_eq!(release(&mut bed.start(), 3, 1).verdict, Verdict::Complete);
+}
+
+#[test]
+fn a_lease_ends_by_the_collectors_clock_and_not_by_its_silence() {
+    let bed = bed();
+    let mut containment = bed.start();
+    let lease = Lease { duration: HOUR / 2, end: LeaseEnd::Release, duration_max: HOUR * 24 };
+    hear(&mut containment, &bed);
+    let delivery = deliver(isolation(), 1, &[5], |it| it.lease = Some(lease));
+    containment.handle(&delivery).unwrap();
+    bed.clock.advance(HOUR);
+    containment.tend().unwrap();
+    assert!(bed.link.closed().is_some(), "the collector is not heard");
+    hear(&mut containment, &bed);
+    containment.tend().unwrap();
+    assert!(bed.link.closed().is_none());
+}
+
+#[test]
+fn a_crash_before_the_network_followed_is_mended_as_it_was_signed() {
+    let bed = bed();
+    let mut containment = bed.start();
+    let now = containment.clocks();
+    let command = order::command(isolation());
+    let holds = containment.holds_after(&command, &now).unwrap();
+    containment.parts.book.put(holds).unwrap();
+    assert!(bed.start().tend().unwrap() && bed.link.closed().is_some());
+    bed.start().parts.book.put(Holds::default()).unwrap();
+    assert!(bed.start().tend().unwrap() && bed.link.closed().is_none());
+}
+
+#[test]
+fn a_damaged_record_of_holds_changes_nothing_until_a_command_comes() {
+    let bed = bed();
+    isolate(&mut bed.start(), 1);
+    let path = bed.dir.path().join("holds");
+    cordon_shared::durable::write(&path, b"{", 0o600).unwrap();
+    let mut containment = bed.start();
+    assert!(!containment.tend().unwrap() && bed.link.closed().is_some());
+    assert_eq!(release(&mut containment, 2, 1).verdict, Verdict::Complete);
+    assert!(bed.link.closed().is_none() && !bed.start().parts.book.is_damaged());
+}
