@@ -134,6 +134,8 @@ pub struct Answer {
 pub struct Containment {
     parts: Parts,
     beacon: Option<Beacon>,
+    /// Whether the network was seen to be as it is meant to be since the start.
+    is_tended: bool,
 }
 
 #[cfg(test)]

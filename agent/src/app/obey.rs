@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{StartError, once};
 use crate::{
-    config::{Config, Policy},
+    config::{self, Config, Policy},
     containment::{
         Answer, Containment, LocalPolicy, Mode, Parts,
         hold::book::Book,
@@ -50,10 +50,19 @@ pub(super) fn containment(
         link: Box::new(linux::link::Linux {
             collector: config.collector.iter().chain(&config.enrolment).cloned().collect(),
             proxy: config.proxy.clone(),
+            scope: scope(config),
         }),
         witness,
         clock: Arc::clone(clock),
     }))
+}
+
+/// The cgroup that the agent is scoped to, as `/proc/PID/cgroup` has it.
+fn scope(config: &Config) -> Option<String> {
+    match &config.scope {
+        config::Scope::Host => None,
+        config::Scope::Cgroup(path) => Some(format!("/{}", path.trim_matches('/'))),
+    }
 }
 
 /// The local policy. A protected path that leads through symbolic links protects what lies at its

@@ -79,7 +79,8 @@ impl Containment {
         if report.verdict != Verdict::Failed {
             return;
         }
-        if let Err(error) = self.parts.book.put(before) {
+        let far_ends = self.parts.book.far_ends().to_vec();
+        if let Err(error) = self.parts.book.put(before, &far_ends) {
             error!("failed to take a hold back: {error}");
             report.open.push("the hold is on record until the agent starts again".to_owned());
         }
@@ -95,23 +96,38 @@ impl Containment {
             return Ok(false);
         }
         self.end_leases()?;
+        // The first time also when it is closed: for an agent in another cgroup than the one before.
+        let is_first = !std::mem::replace(&mut self.is_tended, true);
+        if self.parts.book.holds().is_empty() {
+            return if is_first { Ok(self.open_unheld()) } else { Ok(false) };
+        }
         let is_closed = self.parts.link.is_closed()?;
-        let holds = self.parts.book.holds();
-        if holds.is_empty() != is_closed {
+        if is_closed && !is_first {
             return Ok(false);
         }
-        if holds.is_empty() {
-            warn!("the network was closed and nobody holds it: it is opened");
-            self.parts.link.open()?;
-            return Ok(true);
-        }
-        let facts = self.parts.link.facts()?;
-        if let Some(ruleset) = self.in_force(self.parts.book.holds(), &facts)? {
+        if !is_closed {
             warn!("the network was open while this host is held: it is closed again");
+        }
+        self.close_again()?;
+        Ok(!is_closed)
+    }
+
+    /// Whoever may not ask has closed nothing.
+    fn open_unheld(&self) -> bool {
+        let is_closed = self.parts.link.is_closed().unwrap_or(false);
+        if is_closed {
+            warn!("the network was closed and nobody holds it: it is opened");
+        }
+        is_closed && self.parts.link.open().unwrap_or(false)
+    }
+
+    fn close_again(&self) -> Result<(), SettleError> {
+        let facts = self.parts.link.facts(self.parts.book.far_ends())?;
+        if let Some(ruleset) = self.in_force(self.parts.book.holds(), &facts)? {
             self.parts.link.close(&ruleset)?;
             self.parts.link.cut(&ruleset)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn end_leases(&mut self) -> Result<(), SettleError> {
@@ -133,16 +149,15 @@ impl Containment {
                 }
             }
         }
-        self.parts.book.put(after)?;
+        let far_ends = self.parts.book.far_ends().to_vec();
+        self.parts.book.put(after, &far_ends)?;
         for command in &ended {
             info!("the lease of {command} has ended");
         }
-        let holds = self.parts.book.holds();
-        if !ended.is_empty() && !holds.is_empty() {
-            let facts = self.parts.link.facts()?;
-            if let Some(ruleset) = self.in_force(self.parts.book.holds(), &facts)? {
-                self.parts.link.close(&ruleset)?;
-            }
+        if !ended.is_empty() && !self.parts.book.holds().is_empty() {
+            self.close_again()?;
+        } else if !ended.is_empty() {
+            self.parts.link.open()?;
         }
         Ok(())
     }

@@ -42,6 +42,8 @@ use tracing::warn;
 
 use self::record::Record;
 
+mod deed;
+
 mod record;
 
 /// Commands that are remembered at one time: more than people or totals can give in a week (chosen).

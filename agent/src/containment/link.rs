@@ -16,14 +16,16 @@ use super::{
 /// What an isolation needs to know beforehand.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LinkFacts {
-    /// Where the collector is: sessions and enrolment, resolved.
-    pub collector: Vec<SocketAddr>,
-    /// Where an HTTP proxy on the way to it is, resolved.
-    pub proxy: Vec<SocketAddr>,
+    /// Where the collector is, sessions and enrolment; or the HTTP proxy on the way to it.
+    pub far_ends: Vec<SocketAddr>,
+    /// Whether they are a proxy's.
+    pub is_proxied: bool,
     /// The agent's own cgroup; `None` when it is the root's, which is everybody's.
     pub cgroup: Option<Cgroup>,
     /// The servers that the host's addresses are leased from.
     pub dhcp: Vec<IpAddr>,
+    /// Whether others than this agent's scope use the network that would be closed.
+    pub is_shared: bool,
     /// Whether the root file system comes over the network.
     pub is_root_remote: bool,
 }
@@ -32,8 +34,8 @@ impl LinkFacts {
     /// What stays open in every isolation.
     #[must_use]
     pub fn openings(&self) -> Vec<Opening> {
-        let far_ends = if self.proxy.is_empty() { &self.collector } else { &self.proxy };
-        let collector = far_ends.iter().map(|at| Opening::Collector { at: *at, only: self.cgroup });
+        let collector =
+            self.far_ends.iter().map(|at| Opening::Collector { at: *at, only: self.cgroup });
         let dhcp = self.dhcp.iter().map(|it| Opening::Dhcp(*it));
         [Opening::Loopback, Opening::Neighbours].into_iter().chain(collector).chain(dhcp).collect()
     }
@@ -41,11 +43,12 @@ impl LinkFacts {
 
 /// The door.
 pub trait Link: Send + fmt::Debug {
-    /// One look.
+    /// One look. `known` are the collector's addresses of an earlier one: they stand in for names that
+    /// do not resolve now.
     ///
     /// # Errors
-    /// [`HostError`] when the collector's addresses do not resolve, or the host cannot be read.
-    fn facts(&self) -> Result<LinkFacts, HostError>;
+    /// [`HostError`] when no address of the collector is known, or the host cannot be read.
+    fn facts(&self, known: &[SocketAddr]) -> Result<LinkFacts, HostError>;
 
     /// Lets through what the ruleset leaves open and nothing else, from now on and at once.
     ///

@@ -1,17 +1,14 @@
 //! One delivery from beginning to end: the order in which the stages of containment follow.
 
 use cordon_shared::{
-    command::{
-        Command, Delivery,
-        action::{Action, ProcessTarget},
-    },
+    command::{Command, Delivery, action::Action},
     crypto::signing::SignedBytes,
     digest::Sha256,
     event::{
         Body, Event,
         receipt::{Receipt, Refusal, Verdict},
     },
-    id::{CommandId, IncidentId, ProcessKey},
+    id::{CommandId, IncidentId},
     keyring::Bundle,
     time::{Boottime, ClockSample, Timestamp},
     wire,
@@ -34,7 +31,7 @@ impl Containment {
     /// Takes its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts, beacon: None }
+        Self { parts, beacon: None, is_tended: false }
     }
 
     /// What a restart owes: receipts that are not known to be safe, and one for each command that a
@@ -198,7 +195,11 @@ impl Containment {
     /// One look at the network, for what concerns it.
     fn look(&self, command: &Command) -> Result<LinkFacts, HostError> {
         let is_meant = matches!(command.action, Action::Isolate { .. } | Action::Release { .. });
-        if is_meant { self.parts.link.facts() } else { Ok(LinkFacts::default()) }
+        if is_meant {
+            self.parts.link.facts(self.parts.book.far_ends())
+        } else {
+            Ok(LinkFacts::default())
+        }
     }
 
     fn execute(
@@ -219,7 +220,7 @@ impl Containment {
             Err(error) => return undone(error.to_string()),
         };
         if let Some(after) = self.holds_after(command, now)
-            && let Err(error) = self.parts.book.put(after)
+            && let Err(error) = self.parts.book.put(after, &link.far_ends)
         {
             return undone(error.to_string());
         }
@@ -246,7 +247,7 @@ impl Containment {
             boot: self.parts.boot,
             payload_sha256: verified.payload_sha256,
             is_automation: verified.is_automation,
-            deed: deed(command),
+            deed: Deed::of(command),
         }
     }
 
@@ -364,45 +365,4 @@ struct About {
     incident: Option<IncidentId>,
     sha256: Sha256,
     received: ClockSample,
-}
-
-/// What a restart has to know of a command.
-fn deed(command: &Command) -> Deed {
-    let deed = |kind, target: &ProcessTarget| Deed {
-        kind,
-        process: target.process,
-        is_tree: target.is_tree,
-    };
-    match &command.action {
-        Action::Kill(target) => deed(DeedKind::Kill, target),
-        Action::Suspend(target) => deed(DeedKind::Suspend, target),
-        Action::Resume(target) => deed(DeedKind::Resume, target),
-        Action::Isolate { .. }
-        | Action::Release { .. }
-        | Action::Block(_)
-        | Action::Unblock { .. }
-        | Action::Cut { .. }
-        | Action::Quarantine(_)
-        | Action::Restore(_)
-        | Action::Remove(_)
-        | Action::LockAccount(_)
-        | Action::UnlockAccount { .. }
-        | Action::EndSessions(_)
-        | Action::DisableUnit(_)
-        | Action::Snapshot { .. }
-        | Action::Collect { .. }
-        | Action::Sweep { .. }
-        | Action::Scan { .. }
-        | Action::RenewLease { .. }
-        | Action::Undo(_)
-        | Action::Rehearse { .. }
-        | Action::SetPolicy(_)
-        | Action::SetRules { .. }
-        | Action::SetCollector { .. }
-        | Action::UpdateKeyring(_) => Deed {
-            kind: DeedKind::Other,
-            process: ProcessKey { pid: 0, start_ticks: 0 },
-            is_tree: false,
-        },
-    }
 }

@@ -68,7 +68,8 @@ pub struct Ends {
 /// Begins with what a restart owes. A receipt that cannot be handed on any more stays in the journal
 /// and is handed out at the next start.
 pub async fn run(mut containment: Containment, mut ends: Ends, stop: CancellationToken) {
-    tend(&mut containment);
+    let mut said = String::new();
+    tend(&mut containment, &mut said);
     for answer in containment.recover() {
         send(&mut containment, &mut ends, answer).await;
     }
@@ -80,7 +81,7 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
             biased;
             () = stop.cancelled(), if !ends.inbox.is_closed() => { ends.inbox.close(); continue }
             Some(command) = ends.reported.recv() => { containment.reported(command); continue }
-            _ = tending.tick() => { tend(&mut containment); continue }
+            _ = tending.tick() => { tend(&mut containment, &mut said); continue }
             request = ends.inbox.recv() => request,
         };
         let Some(request) = request else { return };
@@ -125,11 +126,13 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
     }
 }
 
-/// Two system calls, unless something is to be done.
-fn tend(containment: &mut Containment) {
-    if let Err(error) = containment.tend() {
-        warn!("the network may not be as it is meant to be: {error}");
+/// Two system calls while the host is held, none while it is not. What is wrong is said once.
+fn tend(containment: &mut Containment, said: &mut String) {
+    let wrong = containment.tend().err().map_or_else(String::new, |it| it.to_string());
+    if !wrong.is_empty() && wrong != *said {
+        warn!("the network may not be as it is meant to be: {wrong}");
     }
+    *said = wrong;
 }
 
 /// Hands an answer on; meanwhile it hears which earlier ones are safe.

@@ -252,7 +252,8 @@ fn an_isolation_that_nothing_leaks_from_is_complete() {
     let (fake, said) = isolate(None, |_| ());
     expect![[r#"
         close, reach, cut, try
-        complete [done, done, done 3 ended, done] []"#]].assert_eq(&said);
+        complete [done, done, done 3 ended, done] []"#]]
+    .assert_eq(&said);
     assert!(fake.closed().is_some());
 }
 
@@ -286,12 +287,14 @@ fn a_collector_that_is_not_reached_any_more_takes_the_isolation_back() {
     let (fake, said) = isolate(None, |it| it.is_collector_away = true);
     expect![[r#"
         close, reach, open
-        failed [done, failed none of its addresses answers, undone, skipped, skipped] []"#]].assert_eq(&said);
+        failed [done, failed none of its addresses answers, undone, skipped, skipped] []"#]]
+    .assert_eq(&said);
     assert!(fake.closed().is_none());
     let earlier = Ruleset::new(vec![Opening::Loopback]).unwrap();
     let (fake, said) = isolate(Some(&earlier), |it| it.is_collector_away = true);
     expect![[r#"
         close, reach, close
-        failed [done, failed none of its addresses answers, undone, skipped, skipped] []"#]].assert_eq(&said);
+        failed [done, failed none of its addresses answers, undone, skipped, skipped] []"#]]
+    .assert_eq(&said);
     assert_eq!(fake.closed(), Some(earlier));
 }

@@ -6,7 +6,7 @@
 //! A file that cannot be understood is not taken for "no holds": the host then stays as it is, open or
 //! closed, until a command says anew how it should be.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use tracing::error;
 
@@ -20,6 +20,7 @@ use super::{
 pub struct Book {
     path: PathBuf,
     holds: Holds,
+    far_ends: Vec<SocketAddr>,
     is_damaged: bool,
 }
 
@@ -30,10 +31,11 @@ impl Book {
     /// [`FileError::Disk`].
     pub fn open(path: PathBuf) -> Result<Self, FileError> {
         match file::read(&path) {
-            Ok(holds) => Ok(Self { path, holds, is_damaged: false }),
+            Ok((holds, far_ends)) => Ok(Self { path, holds, far_ends, is_damaged: false }),
             Err(damaged @ FileError::Damaged { .. }) => {
                 error!("{damaged}");
-                Ok(Self { path, holds: Holds::default(), is_damaged: true })
+                let (holds, far_ends) = Default::default();
+                Ok(Self { path, holds, far_ends, is_damaged: true })
             }
             Err(failed @ FileError::Disk { .. }) => Err(failed),
         }
@@ -45,20 +47,27 @@ impl Book {
         &self.holds
     }
 
+    /// Where the collector was when a hold was last changed.
+    #[must_use]
+    pub fn far_ends(&self) -> &[SocketAddr] {
+        &self.far_ends
+    }
+
     /// Whether it is not known who holds the host.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         self.is_damaged
     }
 
-    /// Makes `holds` what is in force.
+    /// Makes `holds` what is in force, with the collector at these addresses.
     ///
     /// # Errors
     /// [`FileError::Disk`]: what was in force is so still.
-    pub fn put(&mut self, holds: Holds) -> Result<(), FileError> {
+    pub fn put(&mut self, holds: Holds, far_ends: &[SocketAddr]) -> Result<(), FileError> {
         if holds != self.holds || self.is_damaged {
-            file::write(&self.path, &holds)?;
+            file::write(&self.path, &holds, far_ends)?;
             self.holds = holds;
+            self.far_ends = far_ends.to_vec();
             self.is_damaged = false;
         }
         Ok(())

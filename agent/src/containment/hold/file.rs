@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -67,6 +68,9 @@ impl Classify for FileError {
 #[serde(deny_unknown_fields)]
 struct Raw {
     version: u32,
+    /// Where the collector was when the network was closed, `ADDRESS:PORT` each: names do not resolve
+    /// behind a closed network.
+    collector: Vec<String>,
     holds: Vec<RawHold>,
 }
 
@@ -93,15 +97,15 @@ struct RawLease {
     stays: bool,
 }
 
-/// Reads the holds; none when there is no file.
+/// Reads the holds, and where the collector was; none when there is no file.
 ///
 /// # Errors
 /// [`FileError`].
-pub fn read(path: &Path) -> Result<Holds, FileError> {
+pub fn read(path: &Path) -> Result<(Holds, Vec<SocketAddr>), FileError> {
     let damaged = |reason: String| FileError::Damaged { path: path.to_owned(), reason };
     let text = match std::fs::read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holds::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
         Err(source) => return Err(disk("read", path, source)),
     };
     let raw: Raw = serde_json::from_slice(&text).map_err(|it| damaged(it.to_string()))?;
@@ -114,16 +118,19 @@ pub fn read(path: &Path) -> Result<Holds, FileError> {
             parse(it).ok_or_else(|| damaged(format!("the hold of `{}`", it.command)))?;
         holds.add(command, hold).map_err(|it| damaged(it.to_string()))?;
     }
-    Ok(holds)
+    let far_ends = raw.collector.iter().map(|it| it.parse().ok()).collect::<Option<Vec<_>>>();
+    let far_ends = far_ends.ok_or_else(|| damaged("the collector's addresses".to_owned()))?;
+    Ok((holds, far_ends))
 }
 
-/// Writes the holds.
+/// Writes the holds, and where the collector is.
 ///
 /// # Errors
 /// [`FileError::Disk`]; the file is then as it was.
-pub fn write(path: &Path, holds: &Holds) -> Result<(), FileError> {
+pub fn write(path: &Path, holds: &Holds, far_ends: &[SocketAddr]) -> Result<(), FileError> {
     let holds = holds.iter().map(|(command, hold)| raw(command, hold)).collect();
-    let text = serde_json::to_vec_pretty(&Raw { version: VERSION, holds });
+    let collector = far_ends.iter().map(ToString::to_string).collect();
+    let text = serde_json::to_vec_pretty(&Raw { version: VERSION, collector, holds });
     let text = text.map_err(|it| disk("write", path, it.into()))?;
     durable::write(path, &text, durable::MODE_SECRET).map_err(|it| disk("write", path, it))
 }

@@ -156,20 +156,21 @@ fn put(path: &std::path::Path, bytes: &[u8]) {
 fn holds_are_on_disk_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("holds");
-    assert_eq!(file::read(&path).expect("none is none"), Holds::default());
+    assert_eq!(file::read(&path).expect("none is none"), (Holds::default(), Vec::new()));
     let mut holds = one(Some(lease(1, LeaseEnd::Hold)));
     let incident = IncidentId::from_slice(&[9; 16]);
     let allowed = networks("10.0.0.0/8 2001:db8::/32");
     holds.add(command(2), Hold { incident, allowed, is_overdue: true, ..hold(None) }).expect("few");
-    file::write(&path, &holds).expect("there is room");
-    assert_eq!(file::read(&path).expect("it was written"), holds);
+    let far_ends = vec!["192.0.2.7:7443".parse().expect("an address")];
+    file::write(&path, &holds, &far_ends).expect("there is room");
+    assert_eq!(file::read(&path).expect("it was written"), (holds, far_ends));
 }
 
 #[test]
 fn a_file_that_is_not_understood_is_not_taken_for_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("holds");
-    file::write(&path, &one(None)).expect("there is room");
+    file::write(&path, &one(None), &[]).expect("there is room");
     let whole = std::fs::read(&path).expect("it was written");
     for cut in 0..whole.len() - 1 {
         put(&path, &whole[..cut]);

@@ -98,6 +98,8 @@ fn f_41_an_isolation_holds_over_the_death_of_the_agent() {
     bed.link.done();
     let mut again = bed.start();
     assert!(!again.tend().unwrap(), "nothing was to be mended");
+    assert_eq!(bed.link.done(), "look, close, cut", "but the new agent may be in another cgroup");
+    assert!(!again.tend().unwrap() && bed.link.done().is_empty());
     assert!(bed.link.closed().is_some());
     assert_eq!(release(&mut again, 2, 1).verdict, Verdict::Complete);
     assert!(bed.link.closed().is_none());
@@ -118,6 +120,7 @@ fn f_44_a_filter_that_somebody_took_away_is_put_back_and_flows_are_ended() {
     let bed = bed();
     let mut containment = bed.start();
     isolate(&mut containment, 1);
+    containment.tend().unwrap();
     bed.link.done();
     bed.link.change(|it| it.closed = None);
     assert!(containment.tend().unwrap());
@@ -185,9 +188,9 @@ fn a_crash_before_the_network_followed_is_mended_as_it_was_signed() {
     let now = containment.clocks();
     let command = order::command(isolation());
     let holds = containment.holds_after(&command, &now).unwrap();
-    containment.parts.book.put(holds).unwrap();
+    containment.parts.book.put(holds, &[]).unwrap();
     assert!(bed.start().tend().unwrap() && bed.link.closed().is_some());
-    bed.start().parts.book.put(Holds::default()).unwrap();
+    bed.start().parts.book.put(Holds::default(), &[]).unwrap();
     assert!(bed.start().tend().unwrap() && bed.link.closed().is_none());
 }
 

@@ -51,16 +51,17 @@ impl Fake {
 /// The facts of a host with a cgroup of the agent's own.
 pub(crate) fn facts() -> LinkFacts {
     LinkFacts {
-        collector: vec!["192.0.2.7:7443".parse().unwrap(), "192.0.2.7:7444".parse().unwrap()],
-        proxy: Vec::new(),
+        far_ends: vec!["192.0.2.7:7443".parse().unwrap(), "192.0.2.7:7444".parse().unwrap()],
+        is_proxied: false,
         cgroup: Some(Cgroup { id: 77, level: 2 }),
         dhcp: vec!["192.0.2.1".parse().unwrap()],
+        is_shared: false,
         is_root_remote: false,
     }
 }
 
 impl Link for Fake {
-    fn facts(&self) -> Result<LinkFacts, HostError> {
+    fn facts(&self, _: &[SocketAddr]) -> Result<LinkFacts, HostError> {
         self.call("look").map(|_| facts())
     }
 

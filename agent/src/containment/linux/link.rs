@@ -47,21 +47,27 @@ pub struct Linux {
     pub collector: Vec<String>,
     /// `host:port` of the proxy on the way to it.
     pub proxy: Option<String>,
+    /// The cgroup that the agent is scoped to, from the root of the hierarchy.
+    pub scope: Option<String>,
 }
 
 impl Link for Linux {
-    fn facts(&self) -> Result<LinkFacts, HostError> {
-        let doing = "resolve the collector's addresses";
-        let collector = resolve(self.collector.iter()).map_err(failed(doing))?;
-        if collector.is_empty() {
-            return Err(failed(doing)(ErrorKind::NotFound.into()));
-        }
-        let proxy = resolve(self.proxy.iter()).map_err(failed("resolve the proxy's address"))?;
+    fn facts(&self, known: &[SocketAddr]) -> Result<LinkFacts, HostError> {
+        let names = if self.proxy.is_some() { self.proxy.as_slice() } else { &self.collector };
+        let far_ends = match resolve(names) {
+            Err(error) if known.is_empty() => {
+                return Err(failed("resolve the collector's addresses")(error));
+            }
+            // Behind a closed network no name resolves.
+            Err(_) => known.to_vec(),
+            Ok(found) => found,
+        };
         let mounts = fs::read_to_string("/proc/self/mounts").map_err(failed("read the mounts"))?;
         Ok(LinkFacts {
-            collector,
-            proxy,
+            far_ends,
+            is_proxied: self.proxy.is_some(),
             cgroup: cgroup(Path::new("/proc"))?,
+            is_shared: self.scope.is_some() && is_first_namespace(Path::new("/proc"))?,
             dhcp: leases(Path::new("/run/systemd/netif/leases")),
             is_root_remote: is_root_remote(&mounts),
         })
@@ -111,6 +117,11 @@ impl Link for Linux {
         }
         let live = sockets::connections().map_err(failed("list open connections"))?;
         let live: BTreeSet<_> = live.iter().map(|it| it.remote).collect();
+        let others = elsewhere(Path::new("/proc"), self.scope.as_deref());
+        let others = others.map_err(failed("look for other network namespaces"))?;
+        leaks.extend(others.iter().map(|pid| {
+            format!("a device of its own of the network namespace that process {pid} is in")
+        }));
         let left = live.into_iter().filter(|it| !ruleset.keeps(*it));
         leaks.extend(left.map(|it| format!("an open connection with {it}")));
         Ok(leaks)
@@ -121,12 +132,36 @@ fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> HostError {
     move |source| HostError { doing, source }
 }
 
-fn resolve<'a>(names: impl Iterator<Item = &'a String>) -> io::Result<Vec<SocketAddr>> {
+/// Every address of every name; an error when there is none, or when a name does not resolve.
+fn resolve(names: &[String]) -> io::Result<Vec<SocketAddr>> {
     let mut found = BTreeSet::new();
     for name in names {
         found.extend(name.to_socket_addrs()?);
     }
-    Ok(found.into_iter().collect())
+    if found.is_empty() { Err(ErrorKind::NotFound.into()) } else { Ok(found.into_iter().collect()) }
+}
+
+/// Processes that this agent is to know of and that are in another network namespace than it: one of
+/// each. What they send through this host is dropped; what they send over a device of their own is not.
+fn elsewhere(proc: &Path, scope: Option<&str>) -> io::Result<Vec<u32>> {
+    let namespace = |pid: &str| fs::read_link(proc.join(pid).join("ns/net"));
+    let mut seen = BTreeSet::from([namespace("self")?]);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(proc)? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|it| it.parse::<u32>().ok()) else { continue };
+        let lines = fs::read_to_string(proc.join(&name).join("cgroup")).unwrap_or_default();
+        let cgroup = lines.lines().find_map(|it| it.strip_prefix("0::"));
+        let is_ours = scope.is_none_or(|scope| {
+            let below = cgroup.and_then(|it| it.strip_prefix(scope));
+            below.is_some_and(|it| it.is_empty() || it.starts_with('/'))
+        });
+        // One that has ended meanwhile is nowhere.
+        if is_ours && namespace(&pid.to_string()).is_ok_and(|it| seen.insert(it)) {
+            found.push(pid);
+        }
+    }
+    Ok(found)
 }
 
 /// The agent's own cgroup of version 2, unless it is the root's.
@@ -139,6 +174,14 @@ fn cgroup(proc: &Path) -> Result<Option<Cgroup>, HostError> {
     let root = v2_root(proc).map_err(failed(doing))?;
     let id = fs::metadata(root.join(path)).map_err(failed(doing))?.ino();
     Ok(Some(Cgroup { id, level }))
+}
+
+/// Whether the agent's network namespace is the first process's.
+fn is_first_namespace(proc: &Path) -> Result<bool, HostError> {
+    let of = |pid: &str| fs::read_link(proc.join(pid).join("ns/net"));
+    let own = of("self").map_err(failed("find the agent's own network namespace"))?;
+    // Whoever may not look cannot close it either; it is taken for shared.
+    Ok(of("1").is_ok_and(|it| it == own) || of("1").is_err())
 }
 
 /// `SERVER_ADDRESS` of the leases that systemd-networkd holds. A client of another kind asks over a

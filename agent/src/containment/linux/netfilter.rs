@@ -117,4 +117,4 @@ fn headers(mut bytes: &[u8]) -> impl Iterator<Item = Header> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -30,6 +30,10 @@ pub(super) fn isolate(
         let detail = "this agent isolates its host, not one container";
         return Err(PlanError::new(Refusal::UnknownAction, detail));
     }
+    if facts.is_shared {
+        let detail = "this agent answers for one cgroup, whose network is the whole host's";
+        return Err(PlanError::new(Refusal::Protected, detail));
+    }
     if facts.is_root_remote && !command.overrides.contains(&Override::NetworkRoot) {
         let detail = "the root file system comes over the network: isolation would stop the host, \
                       and is done only when the command says so";
@@ -39,10 +43,9 @@ pub(super) fn isolate(
     let added = after.add(command.id, Hold::of(command, allowed, ground.now));
     added.map_err(|it| PlanError::new(Refusal::LocalPolicy, it.to_string()))?;
     let ruleset = ruleset(&after, facts)?;
-    let far_ends = if facts.proxy.is_empty() { &facts.collector } else { &facts.proxy };
     let steps = vec![
         Step::Close(ruleset.clone()),
-        Step::ConfirmCollector(far_ends.clone()),
+        Step::ConfirmCollector(facts.far_ends.clone()),
         Step::CutFlows(ruleset.clone()),
         Step::ConfirmClosed(ruleset),
     ];
@@ -76,7 +79,8 @@ pub(in crate::containment) fn ruleset(
 }
 
 fn open(facts: &LinkFacts) -> Vec<String> {
-    let proxy = facts.proxy.iter().map(|at| format!("the proxy {at}, and all that it reaches"));
+    let proxies = facts.far_ends.iter().filter(|_| facts.is_proxied);
+    let proxy = proxies.map(|at| format!("the proxy {at}, and all that it reaches"));
     let shared = facts.cgroup.is_none().then(|| {
         "the collector's ports, to every process: the agent has no cgroup of its own".to_owned()
     });

@@ -36,7 +36,7 @@ fn book(holders: &[CommandId]) -> Book {
         let command = order::command(Action::Kill(process(1, 1, false)));
         holds.add(*it, Hold::of(&command, &[], &now())).unwrap();
     }
-    book.put(holds).unwrap();
+    book.put(holds, &[]).unwrap();
     book
 }
 
@@ -163,6 +163,22 @@ fn a_condition_on_the_executable_comes_first_and_one_that_cannot_be_judged_is_re
     expect!["check the executable of 4711"].assert_eq(&first);
 }
 
+/// The plan on a host that these commands hold isolated.
+fn on_network(action: Action, holders: &[CommandId], link: &LinkFacts) -> String {
+    let mut command = order::command(action);
+    (command.preconditions, command.overrides) = (Vec::new(), Vec::new());
+    let (facts, book, now) = (HostFacts::default(), book(holders), now());
+    let ground = Ground { facts: &facts, protected: &[], book: &book, link, now: &now };
+    match plan(&command, ground) {
+        Ok(plan) => {
+            let steps: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
+            let open: String = plan.open.iter().map(|it| format!("\n    open: {it}")).collect();
+            steps.join("\n    ") + &open
+        }
+        Err(error) => format!("{}: {error}", error.refusal.as_str()),
+    }
+}
+
 #[test]
 fn the_table_of_plans_for_the_network() {
     let network = |address: &str, prefix_bits| {
@@ -176,29 +192,20 @@ fn the_table_of_plans_for_the_network() {
     let well = link::tests::facts;
     let mut table = String::new();
     let mut row = |what: &str, action: Action, holders: &[CommandId], link: LinkFacts| {
-        let mut command = order::command(action);
-        (command.preconditions, command.overrides) = (Vec::new(), Vec::new());
-        let (facts, book, now) = (HostFacts::default(), book(holders), now());
-        let ground = Ground { facts: &facts, protected: &[], book: &book, link: &link, now: &now };
-        let shown = match plan(&command, ground) {
-            Ok(plan) => {
-                let steps: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
-                let open: String = plan.open.iter().map(|it| format!("\n    open: {it}")).collect();
-                steps.join("\n    ") + &open
-            }
-            Err(error) => format!("{}: {error}", error.refusal.as_str()),
-        };
-        writeln!(table, "{what}\n    {shown}").unwrap();
+        writeln!(table, "{what}\n    {}", on_network(action, holders, &link)).unwrap();
     };
     let allowed = vec![network("10.1.0.0", 16)];
     row("isolate", isolate(allowed.clone(), ""), &[], well());
     row("isolate a host that is held already", isolate(allowed, ""), &[one], well());
-    let proxy = vec!["192.0.2.9:3128".parse().unwrap()];
-    row("isolate behind a proxy", isolate(Vec::new(), ""), &[], LinkFacts { proxy, ..well() });
+    let far_ends = vec!["192.0.2.9:3128".parse().unwrap()];
+    let proxied = LinkFacts { far_ends, is_proxied: true, ..well() };
+    row("isolate behind a proxy", isolate(Vec::new(), ""), &[], proxied);
     let shared = LinkFacts { cgroup: None, ..well() };
     row("isolate without a cgroup of one's own", isolate(Vec::new(), ""), &[], shared);
     let remote = LinkFacts { is_root_remote: true, ..well() };
     row("isolate a host whose root is remote", isolate(Vec::new(), ""), &[], remote);
+    let shared = LinkFacts { is_shared: true, ..well() };
+    row("isolate one cgroup of many", isolate(Vec::new(), ""), &[], shared);
     row("isolate a container", isolate(Vec::new(), "c0ffee"), &[], well());
     row("release the last hold", Action::Release { hold: one }, &[one], well());
     row("release one of two", Action::Release { hold: one }, &[one, other], well());
@@ -228,6 +235,8 @@ fn the_table_of_plans_for_the_network() {
             open: the collector's ports, to every process: the agent has no cgroup of its own
         isolate a host whose root is remote
             protected: the root file system comes over the network: isolation would stop the host, and is done only when the command says so
+        isolate one cgroup of many
+            protected: this agent answers for one cgroup, whose network is the whole host's
         isolate a container
             unknown_action: this agent isolates its host, not one container
         release the last hold

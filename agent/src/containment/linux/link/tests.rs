@@ -36,6 +36,35 @@ fn the_own_cgroup_has_a_level_below_the_root() {
 #[test]
 fn addresses_are_resolved_once_each() {
     let names = ["127.0.0.1:7443", "127.0.0.1:7443", "[::1]:7444"].map(str::to_owned);
-    assert_eq!(resolve(names.iter()).unwrap().len(), 2);
-    resolve(["no port".to_owned()].iter()).unwrap_err();
+    assert_eq!(resolve(&names).unwrap().len(), 2);
+    resolve(&["no port".to_owned()]).unwrap_err();
+    resolve(&[]).unwrap_err();
+}
+
+#[test]
+fn what_gets_out_is_named_and_nothing_gets_out_of_a_closed_network() {
+    if let Some(what) = netfilter::tests::unavailable() {
+        return println!("skipped: a network that leaks needs {what}");
+    }
+    netfilter::tests::apart(|| {
+        let run = netfilter::tests::run;
+        run("ip", "link set lo up");
+        run("ip", "link add out0 type veth peer name out1");
+        run("ip", "link set out1 up");
+        run("ip", "addr add 198.51.100.1/24 dev out0");
+        run("ip", "addr add fd98::1/64 dev out0 nodad");
+        run("ip", "link set out0 up");
+        run("ip", "route add default dev out0");
+        run("ip", "-6 route add default dev out0");
+        let scope = Some("/cordon-nobody".to_owned());
+        let link = Linux { scope, ..Linux::default() };
+        let none = Ruleset::new(Vec::new()).unwrap();
+        let leaks = link.leaks(&none).unwrap();
+        for it in ["UDP to 192.0.2.1", "ICMP to 192.0.2.1", "UDP to 2001:db8::1"] {
+            assert!(leaks.iter().any(|leak| leak == it), "{it} in {leaks:?}");
+        }
+        link.close(&none).unwrap();
+        assert_eq!(link.leaks(&none).unwrap(), Vec::<String>::new());
+        assert!(link.is_closed().unwrap() && link.open().unwrap() && !link.is_closed().unwrap());
+    });
 }

@@ -31,14 +31,14 @@ const FAR_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 2));
 const COLLECTOR: u16 = 7443;
 const OTHER: u16 = 8080;
 
-fn run(program: &str, arguments: &str) {
+pub(in crate::containment::linux) fn run(program: &str, arguments: &str) {
     let done = Command::new(program).args(arguments.split(' ')).output().expect("it starts");
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{program} {arguments}: {said}");
 }
 
 /// Why the test cannot be here.
-fn unavailable() -> Option<&'static str> {
+pub(in crate::containment::linux) fn unavailable() -> Option<&'static str> {
     if !rustix::process::geteuid().is_root() {
         return Some("root");
     }
@@ -163,7 +163,7 @@ fn ping(to: IpAddr) {
 }
 
 /// Plays on a thread of its own, in a namespace of its own.
-fn apart(play: impl FnOnce() + Send + 'static) {
+pub(in crate::containment::linux) fn apart(play: impl FnOnce() + Send + 'static) {
     let played = thread::spawn(move || {
         unshare(CloneFlags::CLONE_NEWNET).expect("root may");
         play();
