@@ -75,6 +75,7 @@ const ROUTES: &[(&str, &str, Right)] = &[
     ("GET", "/api/v1/incidents/{incident}", Right::Look),
     ("GET", "/api/v1/incidents/{incident}/timeline", Right::Look),
     ("GET", "/api/v1/commands", Right::Look),
+    ("POST", "/api/v1/commands", Right::HandInCommands),
     ("GET", "/api/v1/commands/{command}", Right::Look),
     ("GET", "/api/v1/keyring", Right::Look),
     ("PUT", "/api/v1/keyring", Right::InstallKeyring),
@@ -114,6 +115,8 @@ pub struct Api {
     pub troubles: Arc<dyn Fn() -> Vec<(Trouble, u64)> + Send + Sync>,
     /// Which keyring agents get.
     pub in_force: InForce,
+    /// Says that there is a new command to send.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
     /// Whether an agent has an open session.
     pub is_connected: Arc<dyn Fn(AgentId) -> bool + Send + Sync>,
     /// How many agents are.

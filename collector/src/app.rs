@@ -207,13 +207,13 @@ impl App {
         let (incoming, accept) = self.enrolment.accept(stop.clone());
         tasks.spawn(accept);
         tasks.spawn(gateway::serve_enrolment(self.enrolments, incoming, stop.clone()));
-        let (board, book) = (self.answer.board(), self.answer.book());
+        let (board, book, wake) = (self.answer.board(), self.answer.book(), self.answer.wake());
         let watched = (registry.clone(), commands_seen);
         let stops = (&stop, &background);
         let watch = self.answer.start(self.feed, watched, &tasks, stops);
         threads.add("watch", watch.map_err(system("start the watch's thread"))?);
         let seen = (self.store.clone(), Arc::clone(&registry));
-        tasks.spawn(self.desk.run(seen, (board, in_force), book, stop.clone()));
+        tasks.spawn(self.desk.run(seen, (board, in_force, wake), book, stop.clone()));
         info!(addresses = ?self.addresses, "the collector serves");
 
         let gone = threads.watch(&stop).await;

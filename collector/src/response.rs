@@ -6,7 +6,8 @@
 //! ```text
 //! watch ─▶ decide ─▶ sign ─▶ store (command, outbox) ─▶ dispatch ─▶ gateway
 //!            ▲ ring                       ▲ closed, expired
-//!            keyring                  reconcile ◀─ receipt (an event) ◀─ watch
+//!            keyring     API ─▶ admit ─┘ (signed by people)
+//!                                     reconcile ◀─ receipt (an event) ◀─ watch
 //! ```
 
 pub mod ring;
@@ -14,6 +15,8 @@ pub mod ring;
 pub mod decide;
 
 pub mod sign;
+
+pub mod admit;
 
 pub mod dispatch;
 

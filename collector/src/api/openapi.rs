@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(incident::list))
         .routes(routes!(incident::show))
         .routes(routes!(incident::timeline))
-        .routes(routes!(command::list))
+        .routes(routes!(command::list, command::issue))
         .routes(routes!(command::show))
         .routes(routes!(keyring::show, keyring::install))
         .routes(routes!(rule::list))

@@ -58,6 +58,7 @@ impl Bed {
             authority: Sha256::of(b"authority"),
             enrolment: vec!["localhost:7444".to_owned()],
             in_force: InForce::default(),
+            wake: Arc::new(|| ()),
             rules: Rules { list: Arc::new(Default::default), reload: Arc::new(|| ()) },
             board: Board::default(),
             troubles: Arc::new(move || troubles.clone()),

@@ -3,8 +3,12 @@
 //! Names are `snake_case` and stable; times RFC 3339 in UTC; durations end in `_ms`; ids are texts.
 //! Nothing here is a domain type, so that what is inside can change.
 
+mod command;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use self::command::{Command, SignedCommand};
 
 /// A page of a list, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -253,47 +257,6 @@ pub struct Entry {
     pub text: String,
     /// What it is about.
     pub object: String,
-}
-
-/// A command.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Command {
-    /// Its name.
-    pub command_id: String,
-    /// The incident that it is for.
-    pub incident_id: Option<String>,
-    /// The detection that called for it.
-    pub detection_id: Option<String>,
-    /// To whom.
-    pub agent_id: String,
-    /// On which machine.
-    pub host_id: String,
-    /// The verb.
-    pub action: String,
-    /// In one line.
-    pub summary: String,
-    /// `issued`, `sent`, `seen`, `closed` or `expired`.
-    pub state: String,
-    /// `complete`, `partial`, `failed`, `refused`, `expired`, …; absent until it is known.
-    pub verdict: Option<String>,
-    /// What the receipt says.
-    pub detail: Option<String>,
-    /// By whom.
-    pub issued_by: String,
-    /// When it was signed.
-    pub issued: String,
-    /// When it ends.
-    pub expires: String,
-    /// When it was first handed to the agent's stream.
-    pub sent: Option<String>,
-    /// When the agent had it in its journal.
-    pub seen: Option<String>,
-    /// When it was closed.
-    pub closed: Option<String>,
-    /// From signing to the receipt.
-    pub duration_ms: Option<u64>,
-    /// The event that carried the receipt.
-    pub receipt_event_id: Option<String>,
 }
 
 /// A rule that is loaded.

@@ -40,6 +40,8 @@ pub(super) struct Answer {
     position: u64,
     board: Board,
     in_force: InForce,
+    /// Notified when the outbox has something new.
+    wake: Arc<Notify>,
     clock: Arc<dyn Clock>,
 }
 
@@ -64,6 +66,7 @@ impl Answer {
             position: store.position(CONSUMER).await?,
             board: Board::default(),
             in_force: InForce::default(),
+            wake: Arc::new(Notify::new()),
             clock,
         })
     }
@@ -88,6 +91,11 @@ impl Answer {
         self.in_force.clone()
     }
 
+    /// To be notified when a command was added to the outbox.
+    pub(super) fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
     /// The rules as the API shows them.
     pub(super) fn book(&self) -> api::Rules {
         let rules = Arc::clone(&self.rules);
@@ -105,7 +113,7 @@ impl Answer {
         tasks: &TaskTracker,
         (stop, background): (&CancellationToken, &CancellationToken),
     ) -> io::Result<JoinHandle<()>> {
-        let wake = Arc::new(Notify::new());
+        let wake = self.wake;
         let ring = || Ring::new(self.store.clone(), self.roots.clone(), self.in_force.clone());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let dispatch = Dispatch::new(

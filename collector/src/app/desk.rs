@@ -6,7 +6,7 @@ use cordon_shared::{
     digest::Sha256, entropy::SystemEntropy, keyring::key::Roots, time::SystemClock,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -58,7 +58,7 @@ impl Desk {
     pub(super) async fn run(
         self,
         (store, registry): (Store, Arc<Registry>),
-        (board, in_force): (Board, InForce),
+        (board, in_force, wake): (Board, InForce, Arc<Notify>),
         rules: api::Rules,
         stop: CancellationToken,
     ) {
@@ -76,6 +76,7 @@ impl Desk {
             board,
             troubles: Arc::new(move || troubles(&told, &reserve, *pressure.borrow())),
             in_force,
+            wake: Arc::new(move || wake.notify_one()),
             connected: {
                 let registry = Arc::clone(&registry);
                 Arc::new(move || registry.count())

@@ -52,6 +52,8 @@ pub enum Right {
     Look,
     /// Read events: they hold command lines and names of persons.
     ReadEvents,
+    /// Hand in commands that people have signed: whether they are obeyed is the signatures' to say.
+    HandInCommands,
     /// Approve and revoke agents.
     DecideHosts,
     /// Load the rules again from the collector's disk.
@@ -70,6 +72,7 @@ impl Right {
         match self {
             Self::Look => Role::Viewer,
             Self::ReadEvents => Role::Analyst,
+            Self::HandInCommands => Role::Responder,
             Self::DecideHosts | Self::LoadRules | Self::ReadAudit => Role::Lead,
             Self::MakeTokens | Self::InstallKeyring => Role::Admin,
         }

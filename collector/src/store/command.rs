@@ -74,6 +74,8 @@ pub struct NewCommand {
     pub action: &'static str,
     /// In one line, for people.
     pub summary: String,
+    /// The command whose hold it ends.
+    pub releases: Option<CommandId>,
     /// The encoded `CommandDelivery`.
     pub delivery: Bytes,
     /// From then on no agent obeys it.
@@ -97,6 +99,8 @@ pub struct CommandRow {
     pub action: String,
     /// In one line.
     pub summary: String,
+    /// The command whose hold it ends.
+    pub releases: Option<CommandId>,
     /// How far it is.
     pub state: CommandState,
     /// The encoded `CommandDelivery`.
@@ -150,6 +154,7 @@ impl CommandRow {
             host: column::parsed(row, "host_id", HostId::parse)?,
             action: column::text(row, "action")?,
             summary: column::text(row, "summary")?,
+            releases: column::parsed_maybe(row, "releases_id", CommandId::parse)?,
             state: column::parsed(row, "state", CommandState::parse)?,
             delivery: column::bytes(row, "delivery")?.into(),
             issued_by: column::text(row, "issued_by")?,
@@ -326,8 +331,8 @@ async fn insert(tx: &mut Tx, new: &NewCommand, by: &By) -> Result<(), StoreError
     let doing = failed("keep a command");
     sqlx::query(
         "insert into command (id, incident_id, detection_id, agent_id, host_id, action, summary, \
-         state, delivery, issued_by, issued_ns, expires_ns) \
-         values ($1, $2, $3, $4, $5, $6, $7, 'issued', $8, $9, $10, $11)",
+         state, delivery, issued_by, issued_ns, expires_ns, releases_id) \
+         values ($1, $2, $3, $4, $5, $6, $7, 'issued', $8, $9, $10, $11, $12)",
     )
     .bind(new.id.to_string())
     .bind(new.incident.map(|it| it.to_string()))
@@ -340,6 +345,7 @@ async fn insert(tx: &mut Tx, new: &NewCommand, by: &By) -> Result<(), StoreError
     .bind(by.principal.as_str())
     .bind(by.at.as_ns())
     .bind(new.expires.as_ns())
+    .bind(new.releases.map(|it| it.to_string()))
     .execute(&mut **tx)
     .await
     .map_err(&doing)?;

@@ -12,7 +12,10 @@ use sqlx::{
 use super::StoreError;
 
 /// `(number, name, statements)`, in order.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "state", include_str!("migrations/0001_state.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "state", include_str!("migrations/0001_state.sql")),
+    (2, "hold", include_str!("migrations/0002_hold.sql")),
+];
 
 /// Brings the database to the newest schema.
 pub(super) async fn run(pool: &AnyPool) -> Result<(), StoreError> {

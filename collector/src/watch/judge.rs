@@ -130,6 +130,7 @@ fn new_command(
         host: detection.host,
         action: order.action.name(),
         summary: format!("kill the tree of pid {pid}: {}", detection.rule.title),
+        releases: None,
         delivery: delivery.map(wire::command::encode_delivery).unwrap_or_default(),
         expires,
     }

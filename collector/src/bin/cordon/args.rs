@@ -1,5 +1,7 @@
 //! What was typed, before anything is done about it.
 
+pub(crate) mod contain;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -69,6 +71,10 @@ pub(crate) enum Verb {
     /// Signed orders to agents, and their receipts.
     #[command(subcommand)]
     Command(Show),
+    /// Cut hosts off from everything but the collector, and see that it is so.
+    Isolate(contain::Isolate),
+    /// End the isolation of hosts.
+    Release(contain::Release),
     /// Detection rules.
     #[command(subcommand)]
     Rule(Rule),

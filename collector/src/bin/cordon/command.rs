@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod case;
+pub(crate) mod contain;
 pub(crate) mod event;
 pub(crate) mod fleet;
 pub(crate) mod keyring;

@@ -16,7 +16,7 @@ use clap::Parser;
 use self::{
     args::{Args, Rule, Verb},
     client::Client,
-    command::{audit, case, event, fleet, keyring, login, manual, rule},
+    command::{audit, case, contain, event, fleet, keyring, login, manual, rule},
 };
 
 fn main() -> ExitCode {
@@ -49,6 +49,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Detection(show) => case::detection(&client()?, output, show),
         Verb::Incident(show) => case::incident(&client()?, output, show),
         Verb::Command(show) => case::command(&client()?, output, show),
+        Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),
+        Verb::Release(asked) => contain::release(&client()?, output, asked),
         Verb::Rule(Rule::List) => rule::list(&client()?, output),
         Verb::Rule(offline) => rule::offline(output, offline),
         Verb::Keyring(keyring) => keyring::run(&client()?, output, keyring),

@@ -64,6 +64,7 @@ async fn add(bed: &Bed, signed: &Signed, agent: AgentId) {
         host: row.host.id,
         action: "kill",
         summary: "kill".to_owned(),
+        releases: None,
         delivery: due(signed, agent).delivery,
         expires: signed.expires,
     };

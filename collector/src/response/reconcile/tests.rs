@@ -50,6 +50,7 @@ async fn issued(bed: &Bed, agent: AgentId) -> CommandRow {
         host: bed.store.agent(agent).await.unwrap().host.id,
         action: "kill",
         summary: "kill".to_owned(),
+        releases: None,
         delivery: words::encode_delivery(&signed.deliveries[0].1),
         expires: signed.expires,
     };

@@ -203,6 +203,7 @@ fn new_command(bed: &Bed, agent: &AgentRow, gathered: &Gathered) -> NewCommand {
         host: agent.host.id,
         action: "kill",
         summary: "kill the tree of pid 100".to_owned(),
+        releases: None,
         delivery: Bytes::from_static(b"delivery"),
         expires: bed.by().at.saturating_add(Duration::from_secs(60)),
     }

@@ -149,6 +149,7 @@ fn detections_and_commands_say_what_in_the_last_column() {
         host_id: id(2),
         action: "kill".to_owned(),
         summary: "sh -i (pid 4711)".to_owned(),
+        releases_id: None,
         state: "closed".to_owned(),
         verdict: Some("complete".to_owned()),
         detail: None,
