@@ -103,8 +103,10 @@ pub struct Agent {
     child: Option<Child>,
     id: String,
     host: Option<Host>,
-    // Last: whatever runs in it ends with it.
+    // Last: whatever runs in them ends with them.
     cgroup: Option<Cgroup>,
+    /// Where the agent itself runs, on a host with a network: as a service does.
+    service: Option<Cgroup>,
 }
 
 impl Agent {
@@ -118,11 +120,14 @@ impl Agent {
             }
             None | Some(_) => None,
         };
+        let is_service = host.is_some() && cgroup.is_some();
+        let name = format!("{}-{}-agent", std::process::id(), plan.name);
+        let service = is_service.then(|| Cgroup::new(&name)).transpose()?;
         let config = plan.folder.join("agent.toml");
         write(&config, &plan.to_toml(cgroup.as_ref()))?;
         let program = Program::Agent.path()?;
         let (logs, id) = (logs.to_path_buf(), String::new());
-        Ok(Self { plan, config, program, logs, child: None, id, host, cgroup })
+        Ok(Self { plan, config, program, logs, child: None, id, host, cgroup, service })
     }
 
     fn launch(&self, command: &str) -> Launch {
@@ -187,6 +192,7 @@ impl Agent {
     /// When it cannot be started, or ends at once.
     pub fn start(&mut self) -> anyhow::Result<()> {
         let launch = self.launch("run");
+        let launch = self.service.as_ref().map_or(launch.clone(), |it| launch.in_cgroup(it));
         let starts = |log: &str| log.lines().filter(|it| it.trim_end().ends_with(RUNNING)).count();
         let before = self.log().map_or(0, |it| starts(&it));
         self.child = Some(launch.start(&self.logs)?);

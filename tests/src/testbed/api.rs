@@ -43,6 +43,12 @@ impl Api {
         Ok(Self { agent: config.into(), base: format!("https://{address}"), bearer })
     }
 
+    /// Where it is, as responders reach it.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
     /// `GET`, and what came back when it went well.
     ///
     /// # Errors

@@ -11,4 +11,5 @@ mod demo;
 mod detect;
 mod duckdb;
 mod enrol;
+mod isolate;
 mod stream;

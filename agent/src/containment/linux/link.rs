@@ -176,12 +176,13 @@ fn cgroup(proc: &Path) -> Result<Option<Cgroup>, HostError> {
     Ok(Some(Cgroup { id, level }))
 }
 
-/// Whether the agent's network namespace is the first process's.
+/// Whether the agent's network namespace is that of the first process or of the kernel's threads,
+/// whose first is process 2. Where neither can be seen it is taken for theirs.
 fn is_first_namespace(proc: &Path) -> Result<bool, HostError> {
     let of = |pid: &str| fs::read_link(proc.join(pid).join("ns/net"));
     let own = of("self").map_err(failed("find the agent's own network namespace"))?;
-    // Whoever may not look cannot close it either; it is taken for shared.
-    Ok(of("1").is_ok_and(|it| it == own) || of("1").is_err())
+    let mut seen = ["1", "2"].into_iter().filter_map(|it| of(it).ok()).peekable();
+    Ok(seen.peek().is_none() || seen.any(|it| it == own))
 }
 
 /// `SERVER_ADDRESS` of the leases that systemd-networkd holds. A client of another kind asks over a
