@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::{
-    args::{Args, Rule, Verb},
+    args::{Args, Verb},
     client::Client,
     command::{audit, case, contain, event, fleet, keyring, login, manual, rule},
 };
@@ -51,8 +51,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Command(show) => case::command(&client()?, output, show),
         Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),
         Verb::Release(asked) => contain::release(&client()?, output, asked),
-        Verb::Rule(Rule::List) => rule::list(&client()?, output),
-        Verb::Rule(offline) => rule::offline(output, offline),
+        Verb::Rule(rule) => rule::run(client, output, rule),
         Verb::Keyring(keyring) => keyring::run(&client()?, output, keyring),
         Verb::Audit(audit) => audit::run(&client()?, output, audit),
         Verb::Completions { shell } => manual::completions(*shell),

@@ -24,20 +24,15 @@ use crate::{
     render::{self, Row},
 };
 
-/// Rules of the collector.
-///
-/// # Errors
-/// What failed.
-pub(crate) fn list(client: &Client, output: Output) -> anyhow::Result<()> {
-    let rules: view::List<view::Rule> = client.get("/api/v1/rules", &Vec::new())?;
-    render::list(output, &rules.items)
-}
-
-/// What needs no collector.
+/// Rules: those of the collector, or of files, which need none.
 ///
 /// # Errors
 /// What failed, or what is wrong with a rule.
-pub(crate) fn offline(output: Output, rule: &Rule) -> anyhow::Result<()> {
+pub(crate) fn run(
+    client: impl FnOnce() -> anyhow::Result<Client>,
+    output: Output,
+    rule: &Rule,
+) -> anyhow::Result<()> {
     match rule {
         Rule::Check { files } => check(output, files),
         Rule::Test { files } => examples::run(output, files),
@@ -55,7 +50,10 @@ pub(crate) fn offline(output: Output, rule: &Rule) -> anyhow::Result<()> {
                 "nothing changes until it is signed: cordon key sign, cordon keyring install",
             )
         }
-        Rule::List => Ok(()),
+        Rule::List => {
+            let rules: view::List<view::Rule> = client()?.get("/api/v1/rules", &Vec::new())?;
+            render::list(output, &rules.items)
+        }
     }
 }
 
