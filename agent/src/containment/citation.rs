@@ -91,7 +91,7 @@ pub fn judge(command: &Command, ground: Ground<'_>) -> Result<(), Refused> {
             }
             Ok(())
         }
-        // Without a plan on this agent, all of them: refused there by name.
+        // No total is kept for these here, and without one nothing is automation's to do.
         Action::Resume(_)
         | Action::Isolate { .. }
         | Action::Release { .. }
@@ -115,7 +115,10 @@ pub fn judge(command: &Command, ground: Ground<'_>) -> Result<(), Refused> {
         | Action::SetPolicy(_)
         | Action::SetRules { .. }
         | Action::SetCollector { .. }
-        | Action::UpdateKeyring(_) => Ok(()),
+        | Action::UpdateKeyring(_) => {
+            let name = command.action.name();
+            refuse(Refusal::NotAuthorised, &format!("automation may not `{name}`: a person signs"))
+        }
     }
 }
 

@@ -46,7 +46,7 @@ fn f_6_a_full_disk_under_the_spool_costs_files_by_number_and_no_launch() {
         agent.does(Deed::File, &format!("file{round}"), 2_000, A_WHILE).unwrap();
     }
     assert!(is_full(), "the disk was never full");
-    let done = agent.does(Deed::Launch, "full", 3_000, A_WHILE).unwrap();
+    let done = agent.does(Deed::Launch, "full", 1_000, A_WHILE).unwrap();
     assert!(agent.is_running().unwrap());
     disk.relieve().unwrap();
     testbed.collector_mut().start_again().unwrap();

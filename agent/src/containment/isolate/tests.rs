@@ -205,3 +205,14 @@ fn a_damaged_record_of_holds_changes_nothing_until_a_command_comes() {
     assert_eq!(release(&mut containment, 2, 1).verdict, Verdict::Complete);
     assert!(bed.link.closed().is_none() && !bed.start().parts.book.is_damaged());
 }
+
+#[test]
+fn automation_isolates_nobody() {
+    let bed = bed();
+    let mut containment = bed.start();
+    let delivery = deliver(isolation(), 1, &[6], |_| ());
+    let receipt = opened(&containment.handle(&delivery).unwrap());
+    assert_eq!(receipt.verdict, Verdict::Refused);
+    assert_eq!(receipt.detail, "automation may not `isolate`: a person signs");
+    assert!(bed.link.closed().is_none() && bed.link.done().is_empty());
+}
