@@ -1,7 +1,7 @@
 //! All rules, by log source, over a batch.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     panic::{self, AssertUnwindSafe},
     sync::{
@@ -19,20 +19,27 @@ use cordon_shared::{
 
 use super::{
     field::{self, Fields},
-    matcher::Matcher,
+    matcher::Program,
     parse,
-    rule::Source,
+    rule::{Node, Rule, Source},
 };
 
 /// Characters of a command line or path in a detection's summary.
 const SUMMARY_CHARS_MAX: usize = 200;
 
-/// A rule, compiled.
+/// The rules of one log source.
+#[derive(Debug, Default)]
+struct Group {
+    /// By the program's numbers.
+    rules: Vec<Loaded>,
+    program: Program,
+}
+
+/// A rule that is loaded.
 #[derive(Debug)]
 struct Loaded {
     summary: RuleSummary,
     file: String,
-    matcher: Matcher,
     /// It broke: until the rules are loaded again it matches nothing.
     is_off: AtomicBool,
 }
@@ -60,7 +67,7 @@ pub struct Problem {
 /// The rules. A reload makes another; nothing changes in one but that a rule is switched off.
 #[derive(Debug, Default)]
 pub struct Engine {
-    rules: HashMap<Source, Vec<Loaded>>,
+    groups: BTreeMap<Source, Group>,
     problems: Vec<Problem>,
     broken: Mutex<Vec<Broken>>,
 }
@@ -70,37 +77,39 @@ impl Engine {
     #[must_use]
     pub fn new<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut engine = Self::default();
+        let mut conditions: BTreeMap<Source, Vec<Node>> = BTreeMap::new();
         let mut ids = HashMap::new();
         for (file, text) in files {
-            let loaded = parse::rule(text).and_then(|rule| {
-                let matcher = Matcher::compile(&rule.condition)
-                    .map_err(|reason| parse::ParseError { line: 1, reason })?;
-                Ok((rule, matcher))
-            });
             // Detections are named after the rule's id: two rules of one id would be one.
-            let loaded = loaded.and_then(|it| match ids.get(&it.0.summary.id) {
+            let loaded = parse::rule(text).and_then(|rule| match ids.get(&rule.summary.id) {
                 Some(other) => {
+                    let line = parse::line_of(text, "id");
                     let reason = format!("`{other}` has a rule of the same id");
-                    Err(parse::ParseError { line: 1, reason })
+                    Err(parse::ParseError { line, reason })
                 }
-                None => Ok(it),
+                None => Ok(rule),
             });
             match loaded {
-                Ok((rule, matcher)) => {
-                    ids.insert(rule.summary.id.clone(), file);
-                    let (summary, file) = (rule.summary, file.to_owned());
-                    let loaded = Loaded { summary, file, matcher, is_off: AtomicBool::new(false) };
-                    engine.rules.entry(rule.source).or_default().push(loaded);
+                Ok(Rule { summary, source, condition }) => {
+                    ids.insert(summary.id.clone(), file);
+                    let group = engine.groups.entry(source).or_default();
+                    let (file, is_off) = (file.to_owned(), AtomicBool::new(false));
+                    group.rules.push(Loaded { summary, file, is_off });
+                    conditions.entry(source).or_default().push(condition);
                 }
                 Err(error) => engine.problems.push(Problem { file: file.to_owned(), error }),
             }
+        }
+        for (group, conditions) in engine.groups.values_mut().zip(conditions.values()) {
+            group.program = Program::compile(conditions);
         }
         engine
     }
 
     /// The rules that are loaded, each with its file.
     pub fn rules(&self) -> impl Iterator<Item = (&RuleSummary, &str)> {
-        self.rules.values().flatten().map(|it| (&it.summary, it.file.as_str()))
+        let rules = self.groups.values().flat_map(|it| &it.rules);
+        rules.map(|it| (&it.summary, it.file.as_str()))
     }
 
     /// What could not be loaded.
@@ -115,16 +124,17 @@ impl Engine {
         source: Source,
         fields: &'a dyn Fields,
     ) -> impl Iterator<Item = &'a RuleSummary> {
-        let rules = self.rules.get(&source).into_iter().flatten();
-        rules.filter(|it| it.matcher.holds(fields)).map(|it| &it.summary)
+        let group = self.groups.get(&source);
+        let matches = group.map(|it| it.program.matches(fields)).unwrap_or_default();
+        matches.into_iter().filter_map(move |rule| Some(&group?.rules.get(rule)?.summary))
     }
 
     /// What the rules find in an event of a batch. A rule that breaks on it is switched off.
     #[must_use]
     pub fn judge(&self, arrival: &Arrival, id: EventId, event: &Event) -> Vec<Detection> {
-        let Some(source) = field::source(event) else { return Vec::new() };
-        let rules = self.holding(source, event, id);
-        rules.into_iter().map(|rule| detection(rule, arrival, id, event)).collect()
+        let sources = field::sources(event).iter();
+        let rules = sources.flat_map(|source| self.holding(*source, event, id));
+        rules.map(|rule| detection(rule, arrival, id, event)).collect()
     }
 
     /// As [`Engine::matches`], for the event of that name. A rule that breaks on it is switched off.
@@ -134,13 +144,18 @@ impl Engine {
         fields: &dyn Fields,
         event: EventId,
     ) -> Vec<&RuleSummary> {
+        let Some(Group { rules, program }) = self.groups.get(&source) else { return Vec::new() };
+        // Matching changes nothing that outlives it, so nothing is left half done. What breaks while
+        // it is done for all rules at once is done again rule by rule: so it is known whose it is.
+        let look = panic::catch_unwind(AssertUnwindSafe(|| program.look(fields)));
+        let mut look = look.unwrap_or_else(|_panic| program.look_alone(fields));
         let mut holding = Vec::new();
-        for it in self.rules.get(&source).into_iter().flatten() {
+        for number in look.candidates() {
+            let Some(it) = rules.get(number) else { continue };
             if it.is_off.load(Ordering::Relaxed) {
                 continue;
             }
-            // Matching changes nothing that outlives it, so nothing is left half done.
-            match panic::catch_unwind(AssertUnwindSafe(|| it.matcher.holds(fields))) {
+            match panic::catch_unwind(AssertUnwindSafe(|| look.holds(number))) {
                 Ok(true) => holding.push(&it.summary),
                 Ok(false) => (),
                 Err(_panic) => self.switch_off(it, event),
@@ -211,7 +226,7 @@ fn detection(rule: &RuleSummary, arrival: &Arrival, id: EventId, event: &Event) 
 fn summary(event: &Event) -> String {
     let get = |field| event.get(field).unwrap_or_default();
     let pid = field::actor(event).map_or_else(String::new, |it| format!(" (pid {})", it.key.pid));
-    let line = match field::source(event) {
+    let line = match field::sources(event).first() {
         Some(Source::FileEvent) => format!("{} wrote {}", get("Image"), get("TargetFilename")),
         Some(Source::NetworkConnection) => {
             let (image, to) = (get("Image"), get("DestinationIp"));
@@ -220,6 +235,7 @@ fn summary(event: &Event) -> String {
         Some(Source::ProcessCreation) | None => {
             format!("{}: {}", get("Image"), get("CommandLine"))
         }
+        Some(_) => format!("{}: {}", get("unit"), get("message")),
     };
     let line: String = line.chars().take(SUMMARY_CHARS_MAX).collect();
     line + &pid

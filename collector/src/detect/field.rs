@@ -1,9 +1,9 @@
 //! What a rule can name: the fields of Sigma's Linux taxonomy, over an event of ours or over JSON.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 
 use cordon_shared::{
-    event::{Body, Event, file, network, process},
+    event::{Body, Event, file, login, network, process},
     text::Text,
 };
 use serde_json::Value as Json;
@@ -12,25 +12,67 @@ use super::rule::Source;
 
 /// Something with named fields.
 pub trait Fields {
-    /// The field's text; nothing when it is not there.
+    /// The field's text; nothing when it is not there, or null.
     fn get(&self, field: &str) -> Option<Cow<'_, str>>;
+
+    /// Whether the field is there, whatever it holds.
+    fn has(&self, field: &str) -> bool {
+        self.get(field).is_some()
+    }
+
+    /// The text of every field, one after the other.
+    fn each(&self, visit: &mut dyn FnMut(&str));
 }
 
-/// The log source that an event belongs to; nothing when rules cannot look at it.
+/// Names that rules may use of our own events, those of the process first.
+const NAMES: &[&str] = &[
+    "Image",
+    "CommandLine",
+    "CurrentDirectory",
+    "User",
+    "ProcessId",
+    "LogonId",
+    "sha256",
+    "ContainerId",
+    "ParentImage",
+    "ParentCommandLine",
+    "ParentUser",
+    "ParentProcessId",
+    "StdinKind",
+    "StdoutKind",
+    "StderrKind",
+    "ExecutableKind",
+    "TargetFilename",
+    "SourceFilename",
+    "FileAction",
+    "DestinationIp",
+    "DestinationPort",
+    "SourceIp",
+    "SourcePort",
+    "Protocol",
+    "Initiated",
+];
+
+/// The log sources that an event belongs to; none when rules cannot look at it.
 #[must_use]
-pub fn source(event: &Event) -> Option<Source> {
+pub fn sources(event: &Event) -> &'static [Source] {
     match &event.body {
-        Body::ProcessLaunch(launch) if !launch.is_running_at_start => Some(Source::ProcessCreation),
+        Body::ProcessLaunch(launch) if !launch.is_running_at_start => {
+            &[Source::ProcessCreation, Source::Linux]
+        }
         Body::FileChange(change) => match change.action {
             file::Action::Create | file::Action::WriteClose | file::Action::Rename => {
-                Some(Source::FileEvent)
+                &[Source::FileEvent, Source::Linux]
             }
-            file::Action::OpenWrite | file::Action::Delete | file::Action::Attributes => None,
+            file::Action::OpenWrite | file::Action::Delete | file::Action::Attributes => &[],
         },
         Body::Connection(connection) => match connection.action {
-            network::Action::Connect | network::Action::Accept => Some(Source::NetworkConnection),
-            network::Action::Close | network::Action::Fail => None,
+            network::Action::Connect | network::Action::Accept => {
+                &[Source::NetworkConnection, Source::Linux]
+            }
+            network::Action::Close | network::Action::Fail => &[],
         },
+        Body::LogRecord(record) => log_sources(record),
         Body::ProcessLaunch(_)
         | Body::ProcessExit(_)
         | Body::CredentialChange(_)
@@ -40,10 +82,26 @@ pub fn source(event: &Event) -> Option<Source> {
         | Body::DnsQuery(_)
         | Body::KernelLoad(_)
         | Body::LoginSession(_)
-        | Body::LogRecord(_)
         | Body::Receipt(_)
         | Body::Health(_)
-        | Body::Loss(_) => None,
+        | Body::Loss(_) => &[],
+    }
+}
+
+/// By the program that wrote the line, else by the log in which it stood.
+fn log_sources(record: &login::LogRecord) -> &'static [Source] {
+    let name = if record.unit.is_empty() { &record.source } else { &record.unit };
+    let name = shown(name.as_bytes());
+    match name.strip_suffix(".service").unwrap_or(&name) {
+        "audit" | "auditd" => &[Source::Auditd, Source::Linux],
+        "ssh" | "sshd" => &[Source::Sshd, Source::Auth, Source::Linux],
+        "sudo" => &[Source::Sudo, Source::Auth, Source::Linux],
+        "auth" | "login" | "su" | "systemd-logind" => &[Source::Auth, Source::Linux],
+        "cron" | "crond" | "CRON" => &[Source::Cron, Source::Syslog, Source::Linux],
+        "clamav" | "clamav-daemon" | "clamd" => &[Source::Clamav, Source::Syslog, Source::Linux],
+        "guacamole" | "guacd" => &[Source::Guacamole, Source::Syslog, Source::Linux],
+        "vsftpd" => &[Source::Vsftpd, Source::Syslog, Source::Linux],
+        _ => &[Source::Syslog, Source::Linux],
     }
 }
 
@@ -75,6 +133,7 @@ impl Fields for Event {
             Body::ProcessLaunch(launch) => of_launch(launch, field),
             Body::FileChange(change) => of_file(change, field),
             Body::Connection(connection) => of_connection(connection, field),
+            Body::LogRecord(record) => of_record(record, field),
             Body::ProcessExit(_)
             | Body::CredentialChange(_)
             | Body::Ptrace(_)
@@ -83,23 +142,33 @@ impl Fields for Event {
             | Body::DnsQuery(_)
             | Body::KernelLoad(_)
             | Body::LoginSession(_)
-            | Body::LogRecord(_)
             | Body::Receipt(_)
             | Body::Health(_)
             | Body::Loss(_) => None,
         };
         own.or_else(|| of_process(actor(self)?, field))
     }
+
+    fn each(&self, visit: &mut dyn FnMut(&str)) {
+        if let Body::LogRecord(record) = &self.body {
+            visit(&shown(record.message.as_bytes()));
+            return record.fields.iter().for_each(|(_, it)| visit(&shown(it.as_bytes())));
+        }
+        for it in NAMES.iter().filter_map(|name| self.get(name)) {
+            visit(&it);
+        }
+    }
 }
 
 fn of_process<'a>(process: &'a process::Process, field: &str) -> Option<Cow<'a, str>> {
     match field {
         "Image" => text(&process.exe),
-        "CommandLine" => owned(&process.command_line()),
+        "CommandLine" => command_line(process),
         "CurrentDirectory" => text(&process.cwd),
         "User" => text(&process.user),
         "ProcessId" => Some(process.key.pid.to_string().into()),
         "LogonId" => process.credentials.map(|it| it.session.to_string().into()),
+        "ContainerId" => text(&process.container),
         "sha256" | "Hashes" => process.exe_sha256.map(|it| it.to_string().into()),
         _ => None,
     }
@@ -112,11 +181,17 @@ fn of_launch<'a>(launch: &'a process::Launch, field: &str) -> Option<Cow<'a, str
     };
     match field {
         "ParentImage" => text(&launch.parent.as_ref()?.exe),
-        "ParentCommandLine" => owned(&launch.parent.as_ref()?.command_line()),
+        "ParentCommandLine" => command_line(launch.parent.as_ref()?),
+        "ParentUser" => text(&launch.parent.as_ref()?.user),
         "ParentProcessId" => Some(launch.parent.as_ref()?.key.pid.to_string().into()),
         "StdinKind" => descriptor(0),
         "StdoutKind" => descriptor(1),
         "StderrKind" => descriptor(2),
+        "ExecutableKind" => Some(match launch.exe_kind {
+            process::ExecutableKind::File => "file".into(),
+            process::ExecutableKind::Deleted => "deleted".into(),
+            process::ExecutableKind::Memfd => "memfd".into(),
+        }),
         _ => None,
     }
 }
@@ -125,6 +200,13 @@ fn of_file<'a>(change: &'a file::Change, field: &str) -> Option<Cow<'a, str>> {
     match field {
         "TargetFilename" => text(&change.path),
         "SourceFilename" => text(&change.path_before),
+        "FileAction" => match change.action {
+            file::Action::Create => Some("create".into()),
+            file::Action::WriteClose => Some("write".into()),
+            file::Action::Rename => Some("rename".into()),
+            // Rules are not asked about these.
+            file::Action::OpenWrite | file::Action::Delete | file::Action::Attributes => None,
+        },
         _ => None,
     }
 }
@@ -143,25 +225,68 @@ fn of_connection<'a>(it: &'a network::Connection, field: &str) -> Option<Cow<'a,
     }
 }
 
-fn text(text: &Text) -> Option<Cow<'_, str>> {
-    match text.as_plain() {
-        Some("") => None,
-        Some(plain) => Some(plain.into()),
-        None => owned(text),
+fn of_record<'a>(record: &'a login::LogRecord, field: &str) -> Option<Cow<'a, str>> {
+    let named = record.fields.iter().find(|(name, _)| name.as_bytes() == field.as_bytes());
+    match (named, field) {
+        (Some((_, value)), _) => text(value),
+        (None, "message") => text(&record.message),
+        (None, "unit") => text(&record.unit),
+        (None, _) => None,
     }
 }
 
-fn owned(text: &Text) -> Option<Cow<'static, str>> {
-    (!text.is_empty()).then(|| text.to_string().into())
+fn command_line(process: &process::Process) -> Option<Cow<'_, str>> {
+    match process.argv.as_slice() {
+        [] => None,
+        [one] => text(one),
+        _ => {
+            let line = process.command_line();
+            Some(shown(line.as_bytes()).into_owned().into())
+        }
+    }
+}
+
+fn text(text: &Text) -> Option<Cow<'_, str>> {
+    (!text.is_empty()).then(|| shown(text.as_bytes()))
+}
+
+/// Bytes as rules see them: UTF-8 as it is, the backslash too, every other byte as `\xNN`. Unlike
+/// the lake's texts two may look the same; a rule that looks for a backslash finds it.
+#[must_use]
+pub fn shown(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        shown.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing into a string cannot fail.
+            let _written = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown.into()
 }
 
 impl Fields for BTreeMap<String, Json> {
     fn get(&self, field: &str) -> Option<Cow<'_, str>> {
         match BTreeMap::get(self, field)? {
             Json::String(it) => Some(it.as_str().into()),
-            Json::Number(it) => Some(it.to_string().into()),
-            Json::Bool(it) => Some(it.to_string().into()),
-            Json::Null | Json::Array(_) | Json::Object(_) => None,
+            Json::Null => None,
+            // Lists and objects as they are written.
+            other @ (Json::Number(_) | Json::Bool(_) | Json::Array(_) | Json::Object(_)) => {
+                Some(other.to_string().into())
+            }
+        }
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.contains_key(field)
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&str)) {
+        for it in self.keys().filter_map(|name| Fields::get(self, name)) {
+            visit(&it);
         }
     }
 }

@@ -127,7 +127,7 @@ async fn a_detection_becomes_an_incident_and_one_signed_command() {
     assert_eq!(state(Phase::Containment), PhaseState::Active);
     expect![[r#"
         phase: opened: Shell with a socket as its standard input and output
-        detection: Shell with a socket as its standard input and output: /usr/bin/dash: sh -c echo \xff\x5c (pid 100)
+        detection: Shell with a socket as its standard input and output: /usr/bin/dash: sh -c echo \xff\ (pid 100)
         command: kill the tree of pid 100: Shell with a socket as its standard input and output
         phase: containment: pending to active"#]].assert_eq(&desk.timeline(incident.id).await);
     assert_eq!(desk.bed.store.position(CONSUMER).await.unwrap(), 1);
@@ -157,10 +157,10 @@ async fn a_rule_that_nobody_armed_opens_an_incident_that_says_why_nothing_is_don
     assert!(desk.commands().await.is_empty());
     let incidents = desk.bed.store.incidents(&Page::default()).await.unwrap();
     assert_eq!(incidents.len(), 1);
-    expect![[r"
+    expect![[r#"
         phase: opened: Shell with a socket as its standard input and output
-        detection: Shell with a socket as its standard input and output: /usr/bin/dash: sh -c echo \xff\x5c (pid 100)
-        response: automation does nothing: rule `2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6` is not armed"]]
+        detection: Shell with a socket as its standard input and output: /usr/bin/dash: sh -c echo \xff\ (pid 100)
+        response: automation does nothing: rule `2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6` is not armed"#]]
     .assert_eq(&desk.timeline(incidents[0].id).await);
 }
 
@@ -253,6 +253,8 @@ impl Fields for Poison {
     fn get(&self, _field: &str) -> Option<Cow<'_, str>> {
         panic!("a defect")
     }
+
+    fn each(&self, _: &mut dyn FnMut(&str)) {}
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ fn a_bad_rule_is_named_with_line_and_reason() {
         true None 
         false Some(36) `level` must be informational, low, medium, high or critical
         false None example 2 of `must_match` is not as it says
-        false Some(1) error: line 1 column 8: expected string scalar"#]]
+        false Some(1) is no YAML: unclosed bracket '['"#]]
     .assert_eq(&lines.join("\n"));
     assert!(judge(Path::new("/nowhere/rule.yaml")).reason.contains("No such file"));
 }
