@@ -11,6 +11,8 @@ pub mod link;
 
 pub mod netfilter;
 
+mod netlink;
+
 pub mod sockets;
 
 use std::{

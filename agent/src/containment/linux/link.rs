@@ -219,7 +219,7 @@ fn sends_udp(to: SocketAddr) -> bool {
     UdpSocket::bind(any).is_ok_and(|it| it.send_to(&[0], to).is_ok())
 }
 
-fn sends_icmp(to: IpAddr) -> bool {
+pub(super) fn sends_icmp(to: IpAddr) -> bool {
     // An echo request: type, code, checksum, id, sequence; the kernel fills in the sum of version 6.
     let (family, protocol, word) = match to {
         IpAddr::V4(_) => (AddressFamily::INET, ipproto::ICMP, [8, 0, 0xf7, 0xfd, 0, 1, 0, 1]),

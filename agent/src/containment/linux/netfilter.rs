@@ -4,27 +4,19 @@
 //! The kernel answers each message of a transaction; the first error is the transaction's, which then
 //! has changed nothing. It needs `CAP_NET_ADMIN` and execs nothing.
 
-use std::{io, os::fd::OwnedFd, time::Duration};
+use std::io;
 
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType,
-        netlink::{self, SocketAddrNetlink},
-        recv, sendto, socket_with, sockopt,
+        RecvFlags, SendFlags,
+        netlink::{NETFILTER, SocketAddrNetlink},
+        recv, sendto,
     },
 };
 
+use super::netlink;
 use crate::containment::firewall::{self, Ruleset};
-
-/// How long the kernel may take to answer: it answers before `sendto` returns, unless memory is short.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-
-/// `NLMSG_ERROR`: the answer to a message that wants one, with 0 for success.
-const ERROR: u16 = 2;
-
-/// Room for one read of answers, each of which repeats at most its message.
-pub(super) const ANSWER_BYTES: usize = 64 << 10;
 
 /// Makes a ruleset true, in place of the one before; all of it or nothing.
 ///
@@ -60,10 +52,10 @@ fn found(answer: io::Result<()>) -> io::Result<bool> {
 
 /// Sends messages, and waits for as many answers as were asked for.
 fn talk(messages: &[u8]) -> io::Result<()> {
-    let socket = open(netlink::NETFILTER)?;
+    let socket = netlink::open(NETFILTER)?;
     sendto(&socket, messages, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-    let mut wanted = headers(messages).filter(|it| it.wants_answer).count();
-    let mut answer = vec![0; ANSWER_BYTES];
+    let mut wanted = netlink::messages(messages).filter(|it| it.flags & netlink::ACK != 0).count();
+    let mut answer = vec![0; netlink::ANSWER_BYTES];
     let mut failed = None;
     while wanted > 0 {
         let bytes = match recv(&socket, answer.as_mut_slice(), RecvFlags::empty()) {
@@ -73,8 +65,8 @@ fn talk(messages: &[u8]) -> io::Result<()> {
             Err(Errno::AGAIN) if failed.is_some() => break,
             Err(error) => return Err(error.into()),
         };
-        for it in headers(answer.get(..bytes).unwrap_or_default()) {
-            let Some(code) = it.error else { continue };
+        for it in netlink::messages(answer.get(..bytes).unwrap_or_default()) {
+            let Some(code) = it.code() else { continue };
             wanted = wanted.saturating_sub(1);
             if code != 0 {
                 failed = failed.or(Some(io::Error::from_raw_os_error(code.wrapping_neg())));
@@ -82,38 +74,6 @@ fn talk(messages: &[u8]) -> io::Result<()> {
         }
     }
     failed.map_or(Ok(()), Err)
-}
-
-/// A netlink socket that waits for an answer no longer than the kernel may take.
-pub(super) fn open(protocol: Protocol) -> io::Result<OwnedFd> {
-    let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
-    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, Some(protocol))?;
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(ANSWER_WITHIN))?;
-    Ok(socket)
-}
-
-/// A netlink message, as far as it matters here.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Header {
-    wants_answer: bool,
-    /// The code of an answer.
-    error: Option<i32>,
-}
-
-/// The messages of a buffer; what is cut short ends it.
-fn headers(mut bytes: &[u8]) -> impl Iterator<Item = Header> {
-    std::iter::from_fn(move || {
-        let word = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
-        let half = |at: usize| bytes.get(at..at + 2)?.try_into().ok().map(u16::from_ne_bytes);
-        let is_whole = |length: &usize| (16..=bytes.len()).contains(length);
-        let length = usize::try_from(word(0)?).ok().filter(is_whole)?;
-        let (kind, flags) = (half(4)?, half(6)?);
-        let error = (kind == ERROR).then(|| word(16).map(u32::cast_signed)).flatten();
-        // `NLM_F_ACK`
-        let wants_answer = kind != ERROR && flags & 0x4 != 0;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Header { wants_answer, error })
-    })
 }
 
 #[cfg(test)]

@@ -14,28 +14,24 @@ use rustix::{
     io::Errno,
     net::{
         RecvFlags, SendFlags,
-        netlink::{self, SocketAddrNetlink},
+        netlink::{SOCK_DIAG, SocketAddrNetlink},
         recv, sendto,
     },
 };
 
-use super::netfilter::{ANSWER_BYTES, open};
+use super::netlink::{ACK, ANSWER_BYTES, ERROR, HEADER_BYTES, REQUEST, messages, open};
 
 /// `SOCK_DIAG_BY_FAMILY`, `SOCK_DESTROY`.
 const BY_FAMILY: u16 = 20;
 const DESTROY: u16 = 21;
 
-/// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_DUMP`.
-const REQUEST: u16 = 0x1;
-const ACK: u16 = 0x4;
+/// `NLM_F_DUMP`.
 const DUMP: u16 = 0x300;
 
-/// `NLMSG_ERROR`, `NLMSG_DONE`.
-const ERROR: u16 = 2;
+/// `NLMSG_DONE`.
 const DONE: u16 = 3;
 
-/// `struct nlmsghdr`, `struct inet_diag_req_v2`, `struct inet_diag_sockid`.
-const HEADER_BYTES: usize = 16;
+/// `struct inet_diag_req_v2`, `struct inet_diag_sockid`.
 const REQUEST_BYTES: usize = 56;
 const ID_BYTES: usize = 48;
 
@@ -74,12 +70,12 @@ pub struct Cut {
 /// # Errors
 /// What the kernel says.
 pub fn connections() -> io::Result<Vec<Connection>> {
-    let socket = open(netlink::SOCK_DIAG)?;
-    let mut found = Vec::new();
+    let socket = open(SOCK_DIAG)?;
+    let (mut buffer, mut found) = (vec![0; ANSWER_BYTES], Vec::new());
     for family in [INET, INET6] {
         let dump = request(BY_FAMILY, REQUEST | DUMP, family, CARRYING, &[0; ID_BYTES]);
         sendto(&socket, &dump, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-        read(&socket, &mut found)?;
+        read(&socket, &mut buffer, &mut found)?;
     }
     Ok(found)
 }
@@ -90,11 +86,11 @@ pub fn connections() -> io::Result<Vec<Connection>> {
 /// What the kernel says when it cannot be asked.
 pub fn cut(is_kept: impl Fn(SocketAddr) -> bool) -> io::Result<Cut> {
     let mut done = Cut::default();
-    let socket = open(netlink::SOCK_DIAG)?;
+    let (socket, mut buffer) = (open(SOCK_DIAG)?, vec![0; ANSWER_BYTES]);
     for it in connections()?.iter().filter(|it| !is_kept(it.remote)) {
         let end = request(DESTROY, REQUEST | ACK, it.family, CARRYING, &it.id);
         sendto(&socket, &end, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-        match read(&socket, &mut Vec::new()) {
+        match read(&socket, &mut buffer, &mut Vec::new()) {
             Ok(()) => done.ended += 1,
             Err(error) if error.kind() == io::ErrorKind::NotFound => done.ended += 1,
             Err(_) => done.left += 1,
@@ -117,39 +113,26 @@ fn request(kind: u16, flags: u16, family: u8, states: u32, id: &[u8; ID_BYTES]) 
 }
 
 /// Reads one answer to its end.
-fn read(socket: &OwnedFd, found: &mut Vec<Connection>) -> io::Result<()> {
-    let mut buffer = vec![0; ANSWER_BYTES];
+fn read(socket: &OwnedFd, buffer: &mut [u8], found: &mut Vec<Connection>) -> io::Result<()> {
     loop {
-        let bytes = match recv(socket, buffer.as_mut_slice(), RecvFlags::empty()) {
+        let bytes = match recv(socket, &mut *buffer, RecvFlags::empty()) {
             Ok((_, bytes)) => bytes,
             Err(Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         };
-        let mut rest = buffer.get(..bytes).unwrap_or_default();
-        while let Some((kind, body, after)) = message(rest) {
-            rest = after;
-            let code = || body.get(..4)?.try_into().ok().map(i32::from_ne_bytes);
-            match kind {
+        for it in messages(buffer.get(..bytes).unwrap_or_default()) {
+            match it.kind {
                 DONE => return Ok(()),
-                ERROR => match code() {
+                ERROR => match it.code() {
                     Some(0) => return Ok(()),
                     Some(code) => return Err(io::Error::from_raw_os_error(code.wrapping_neg())),
                     None => return Err(io::ErrorKind::InvalidData.into()),
                 },
-                BY_FAMILY if found.len() < SOCKETS_MAX => found.extend(connection(body)),
+                BY_FAMILY if found.len() < SOCKETS_MAX => found.extend(connection(it.body)),
                 _ => (),
             }
         }
     }
-}
-
-/// Kind and body of the first message, and what follows it.
-fn message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-    let length = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?);
-    let length = usize::try_from(length).ok()?;
-    let kind = u16::from_ne_bytes(bytes.get(4..6)?.try_into().ok()?);
-    let body = bytes.get(HEADER_BYTES..length)?;
-    Some((kind, body, bytes.get(length.next_multiple_of(4)..).unwrap_or_default()))
 }
 
 /// `struct inet_diag_msg`, as far as its id.
@@ -190,9 +173,10 @@ mod tests {
     #[test]
     fn messages_end_with_what_is_cut_short() {
         let one = request(BY_FAMILY, REQUEST, INET, CARRYING, &[0; ID_BYTES]);
-        let (kind, body, rest) = message(&one).expect("it is whole");
-        assert_eq!((kind, body.len(), rest.len()), (BY_FAMILY, REQUEST_BYTES, 0));
-        assert_eq!(message(&one[..one.len() - 1]), None);
-        assert_eq!(message(&[3, 0, 0, 0, 0, 0, 0, 0]), None);
+        let all: Vec<_> = messages(&one).collect();
+        let [it] = all.as_slice() else { panic!("it is one, and whole: {all:?}") };
+        assert_eq!((it.kind, it.body.len()), (BY_FAMILY, REQUEST_BYTES));
+        assert_eq!(messages(&one[..one.len() - 1]).count(), 0);
+        assert_eq!(messages(&[3, 0, 0, 0, 0, 0, 0, 0]).count(), 0);
     }
 }
