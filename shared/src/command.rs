@@ -11,6 +11,8 @@
 
 pub mod action;
 
+mod network;
+
 pub mod scope;
 
 pub mod target;

@@ -103,7 +103,7 @@ impl fmt::Display for Opening {
             Self::Loopback => to.write_str("loopback"),
             Self::Collector { at, only: Some(_) } => write!(to, "{at} over TCP, the agent alone"),
             Self::Collector { at, only: None } => write!(to, "{at} over TCP"),
-            Self::Network(it) => write!(to, "{}/{}", it.address, it.prefix_bits),
+            Self::Network(it) => it.fmt(to),
             Self::Neighbours => to.write_str("neighbour discovery"),
             Self::Dhcp(server) => write!(to, "DHCP with {server}"),
         }

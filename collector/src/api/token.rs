@@ -6,12 +6,11 @@ use axum::{
     Extension, Json,
     extract::{Query, State},
 };
-use cordon_shared::{enrolment::Token, id::TokenId};
+use cordon_shared::{command::action::Network, enrolment::Token, id::TokenId};
 
 use super::{Api, ApiError, Paging, shown, view};
 use crate::{
     auth::Principal,
-    pki::token::Network,
     store::{NewToken, TokenRow},
 };
 

@@ -20,6 +20,8 @@ mod lookup;
 use core::net::IpAddr;
 use std::borrow::Cow;
 
+use cordon_shared::command::action::Network;
+
 use self::lookup::Lookup;
 use super::{
     field::Fields,
@@ -333,15 +335,6 @@ impl Check {
 
 /// Whether a text is an address of a network.
 fn is_within(text: &str, network: IpAddr, bits: u8) -> bool {
-    let Ok(address) = text.parse::<IpAddr>() else { return false };
-    let bits = u32::from(bits);
-    match (network, address.to_canonical()) {
-        (IpAddr::V4(ours), IpAddr::V4(other)) => {
-            (ours.to_bits() ^ other.to_bits()).leading_zeros() >= bits
-        }
-        (IpAddr::V6(ours), IpAddr::V6(other)) => {
-            (ours.to_bits() ^ other.to_bits()).leading_zeros() >= bits
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-    }
+    let network = Network { address: network, prefix_bits: bits };
+    text.parse().is_ok_and(|it| network.holds(it))
 }

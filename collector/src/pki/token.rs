@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use aws_lc_rs::constant_time;
 use cordon_shared::{
+    command::action::Network,
     digest::Sha256,
     error::{Classify, Kind},
     time::Timestamp,
@@ -64,55 +65,11 @@ pub fn judge(
         return Err(TokenError::Ended { state });
     }
     let networks = &row.token.networks;
-    let is_inside =
-        |text: &String| Network::parse(text).is_some_and(|it| it.contains(source_address));
+    let is_inside = |text: &String| Network::parse(text).is_some_and(|it| it.holds(source_address));
     if !networks.is_empty() && !networks.iter().any(is_inside) {
         return Err(TokenError::Network { source_address });
     }
     Ok(())
-}
-
-/// A range of addresses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Network {
-    address: IpAddr,
-    prefix_bits: u8,
-}
-
-impl Network {
-    /// Reads `ADDRESS/BITS`, or one address.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let prefix_bits = bits.unwrap_or(bits_max);
-        (prefix_bits <= bits_max).then_some(Self { address, prefix_bits })
-    }
-
-    /// Whether `address` lies in it; an IPv4 address in IPv6 clothes counts as what it is.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let bits = u32::from(self.prefix_bits);
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(other)) => {
-                (ours.to_bits() ^ other.to_bits()).leading_zeros() >= bits
-            }
-            (IpAddr::V6(ours), IpAddr::V6(other)) => {
-                (ours.to_bits() ^ other.to_bits()).leading_zeros() >= bits
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
-}
-
-impl std::fmt::Display for Network {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix_bits)
-    }
 }
 
 #[cfg(test)]

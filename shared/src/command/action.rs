@@ -4,10 +4,9 @@
 //! number on the wire, a row in [`Action::effect`], a plan on the agent and a page in the manual;
 //! there is no way around any of them.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 
+pub use super::network::Network;
 use super::scope::{FileIs, Lease};
 use crate::{
     digest::Sha256,
@@ -37,32 +36,6 @@ pub struct ProcessTarget {
     pub process: ProcessKey,
     /// Its descendants too.
     pub is_tree: bool,
-}
-
-/// A network; one address when the prefix has all its bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Network {
-    /// Its address.
-    pub address: IpAddr,
-    /// Bits of its prefix: 0..=32 or 0..=128.
-    pub prefix_bits: u8,
-}
-
-impl Network {
-    /// Whether an address is in it. An IPv4 address in IPv6's clothes is an IPv4 address.
-    #[must_use]
-    pub fn holds(&self, address: IpAddr) -> bool {
-        let bits = u32::from(self.prefix_bits);
-        match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(other)) => {
-                (ours.to_bits() ^ other.to_bits()).leading_zeros() >= bits
-            }
-            (IpAddr::V6(ours), IpAddr::V6(other)) => {
-                (ours.to_bits() ^ other.to_bits()).leading_zeros() >= bits
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
 }
 
 /// Something that is kept out.

@@ -144,11 +144,7 @@ fn raw(command: CommandId, hold: &Hold) -> RawHold {
     RawHold {
         command: command.to_string(),
         incident: hold.incident.map(|it| it.to_string()),
-        allowed: hold
-            .allowed
-            .iter()
-            .map(|it| format!("{}/{}", it.address, it.prefix_bits))
-            .collect(),
+        allowed: hold.allowed.iter().map(ToString::to_string).collect(),
         lease: hold.lease.map(|it| RawLease {
             duration_ms: ms(it.duration),
             longest_ms: ms(it.duration_max),
@@ -167,7 +163,7 @@ fn parse(raw: &RawHold) -> Option<(CommandId, Hold)> {
         Some(text) => Some(IncidentId::parse(text)?),
         None => None,
     };
-    let allowed = raw.allowed.iter().map(|it| network(it)).collect::<Option<Vec<_>>>()?;
+    let allowed = raw.allowed.iter().map(|it| Network::parse(it)).collect::<Option<Vec<_>>>()?;
     let lease = raw.lease.as_ref().map(|it| Lease {
         duration: Duration::from_millis(it.duration_ms),
         end: if it.stays { LeaseEnd::Hold } else { LeaseEnd::Release },
@@ -186,10 +182,4 @@ fn parse(raw: &RawHold) -> Option<(CommandId, Hold)> {
         is_overdue: raw.is_overdue,
     };
     Some((CommandId::parse(&raw.command)?, hold))
-}
-
-fn network(text: &str) -> Option<Network> {
-    let (address, bits) = text.split_once('/')?;
-    let (address, prefix_bits) = (address.parse().ok()?, bits.parse().ok()?);
-    Some(Network { address, prefix_bits })
 }

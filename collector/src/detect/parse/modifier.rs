@@ -3,9 +3,8 @@
 //! Modifiers are applied in the order in which they stand; a text becomes others on the way, and at
 //! the end one or more tests. What cannot stand beside what is refused by name.
 
-use core::net::IpAddr;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use cordon_shared::command::action::Network;
 
 use super::{
     ParseError,
@@ -244,14 +243,8 @@ fn regex(key: &Key, text: &str) -> Result<Check, String> {
 }
 
 fn network(text: &str) -> Result<Check, String> {
-    let (address, bits) = text.split_once('/').unwrap_or((text, ""));
-    let address: Option<IpAddr> = address.parse().ok();
-    let bits_max = if address.is_some_and(|it| it.is_ipv6()) { 128 } else { 32 };
-    let bits = if text.contains('/') { bits.parse().ok() } else { Some(bits_max) };
-    match (address, bits.filter(|it| *it <= bits_max)) {
-        (Some(address), Some(bits)) => Ok(Check::Cidr(address, bits)),
-        (None, _) | (_, None) => Err(format!("`{text}` is no network")),
-    }
+    let found = Network::parse(text).ok_or_else(|| format!("`{text}` is no network"))?;
+    Ok(Check::Cidr(found.address, found.prefix_bits))
 }
 
 fn texts(key: &Key, text: &str) -> Result<Vec<Check>, String> {

@@ -92,15 +92,9 @@ pub(crate) fn release(client: &Client, output: Output, asked: &Release) -> anyho
 }
 
 fn network(text: &str) -> anyhow::Result<Network> {
-    let parse = || {
-        let (address, bits) = text.split_once('/')?;
-        let (address, prefix_bits): (std::net::IpAddr, u8) =
-            (address.parse().ok()?, bits.parse().ok()?);
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        (prefix_bits <= most).then_some(Network { address, prefix_bits })
-    };
+    let found = Network::parse(text).filter(|_| text.contains('/'));
     let text = format!("`--allow {text}` must be ADDRESS/BITS, as in 192.0.2.0/24");
-    parse().ok_or_else(|| Failure::new(Why::Usage, text).into())
+    found.ok_or_else(|| Failure::new(Why::Usage, text).into())
 }
 
 fn parsed<T>(text: &str, what: &str, parse: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
