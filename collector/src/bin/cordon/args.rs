@@ -1,6 +1,10 @@
 //! What was typed, before anything is done about it.
 
 pub(crate) mod contain;
+pub(crate) mod event;
+pub(crate) mod fleet;
+pub(crate) mod key;
+pub(crate) mod rule;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -55,13 +59,13 @@ pub(crate) enum Verb {
     Status,
     /// Tokens that let hosts in.
     #[command(subcommand)]
-    Token(Token),
+    Token(fleet::Token),
     /// Hosts with an agent.
     #[command(subcommand)]
-    Host(Host),
+    Host(fleet::Host),
     /// What happened on the hosts.
     #[command(subcommand)]
-    Event(Event),
+    Event(event::Event),
     /// What a rule found.
     #[command(subcommand)]
     Detection(Show),
@@ -77,16 +81,16 @@ pub(crate) enum Verb {
     Release(contain::Release),
     /// Detection rules.
     #[command(subcommand)]
-    Rule(Rule),
+    Rule(rule::Rule),
     /// The list of who may command what, in force.
     #[command(subcommand)]
-    Keyring(Keyring),
+    Keyring(key::Keyring),
     /// Who did what.
     #[command(subcommand)]
     Audit(Audit),
     /// Make keys and sign keyrings, away from any collector.
     #[command(subcommand)]
-    Key(Key),
+    Key(key::Key),
     /// Print a script that completes these verbs in a shell.
     Completions {
         /// Which shell.
@@ -138,161 +142,6 @@ pub(crate) enum Show {
     },
 }
 
-/// Enrolment tokens.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Token {
-    /// Those that were made; never their secrets.
-    List(Listing),
-    /// Make one; its text is shown this once.
-    Create(NewToken),
-}
-
-/// Options of `token create`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct NewToken {
-    /// How many hosts it lets in.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) hosts: u64,
-    /// How long it lives: `30m`, `24h`, `7d`.
-    #[arg(long, default_value = "24h", value_parser = duration)]
-    pub(crate) lifetime: Duration,
-    /// A network it may be used from, `ADDRESS/BITS`; may be given several times.
-    #[arg(long)]
-    pub(crate) network: Vec<String>,
-    /// A label of its hosts, `KEY=VALUE`; may be given several times.
-    #[arg(long)]
-    pub(crate) label: Vec<String>,
-    /// The tier of its hosts; automation's totals go by it.
-    #[arg(long, default_value = "standard")]
-    pub(crate) tier: String,
-    /// Hold its hosts until a person approves each.
-    #[arg(long)]
-    pub(crate) hold: bool,
-}
-
-/// Hosts.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Host {
-    /// All, newest first.
-    List(Listing),
-    /// One, with its sensors.
-    Show {
-        /// Its agent's id.
-        host: String,
-    },
-    /// Let a held host take part.
-    Approve {
-        /// Its agent's id.
-        host: String,
-    },
-    /// Cut it off for good; a live session ends at once.
-    Revoke {
-        /// Its agent's id.
-        host: String,
-        /// Why, for the audit log.
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-/// Events.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Event {
-    /// Those in the lake that all filters match, newest first.
-    Search(Search),
-    /// How many there are, by class.
-    Count(Search),
-    /// One, whole, as OCSF.
-    Show {
-        /// Its id: `metadata.uid`.
-        id: String,
-    },
-    /// As they come, until Ctrl-C.
-    Tail,
-}
-
-/// Filters of a search.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Search {
-    /// From when: `24h` ago, or `2026-01-31T12:00:00Z`.
-    #[arg(long, default_value = "24h")]
-    pub(crate) since: String,
-    /// Until when.
-    #[arg(long)]
-    pub(crate) until: Option<String>,
-    /// process, file, network, dns, module, kernel, login, or a number of OCSF.
-    #[arg(long)]
-    pub(crate) class: Option<String>,
-    /// A host's name or id.
-    #[arg(long)]
-    pub(crate) host: Option<String>,
-    /// An agent's id.
-    #[arg(long)]
-    pub(crate) agent: Option<String>,
-    /// A process's uid.
-    #[arg(long)]
-    pub(crate) process: Option<String>,
-    /// SHA-256 of an executable or a file.
-    #[arg(long)]
-    pub(crate) sha256: Option<String>,
-    /// An address at either end.
-    #[arg(long)]
-    pub(crate) ip: Option<String>,
-    /// A port at either end.
-    #[arg(long)]
-    pub(crate) port: Option<u16>,
-    /// A path.
-    #[arg(long)]
-    pub(crate) path: Option<String>,
-    /// A name: of a process, a file, or one that was looked up.
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// An account's name.
-    #[arg(long)]
-    pub(crate) user: Option<String>,
-    /// Events at most.
-    #[arg(long, default_value_t = 100)]
-    pub(crate) limit: usize,
-}
-
-/// Rules.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Rule {
-    /// Those that the collector has loaded, and whether each is armed.
-    List,
-    /// Whether files would load and keep their examples; needs no collector.
-    Check {
-        /// Sigma rules.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
-    /// Run rules over the examples that they bring, and say what each gave; needs no collector.
-    Test {
-        /// Sigma rules; without any, those that come with the collector.
-        files: Vec<PathBuf>,
-    },
-    /// Add a rule to a keyring's draft: once that is signed, automation may act on it.
-    Arm {
-        /// Its file, or the id or title of a shipped one.
-        rule: String,
-        /// The draft, as `cordon-collector init` wrote it.
-        #[arg(long)]
-        draft: PathBuf,
-    },
-}
-
-/// The keyring in force.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keyring {
-    /// As it was installed.
-    Show,
-    /// Hand a signed one to the collector, which hands it to the agents.
-    Install {
-        /// As `cordon key sign` wrote it.
-        file: PathBuf,
-    },
-}
-
 /// The audit log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
@@ -327,38 +176,6 @@ pub(crate) struct Demo {
     /// Leave the temporary folder in place.
     #[arg(long)]
     pub(crate) keep: bool,
-}
-
-/// Keys and keyrings.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Key {
-    /// Make a root key: `root.key` stays with you, `root.pub` goes to the collector.
-    Root {
-        /// The folder that both files are written to.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// Make a person's key: `NAME.key` and `NAME.pub`.
-    New {
-        /// The files' name.
-        #[arg(long)]
-        name: String,
-        /// The folder that both files are written to.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// Sign a keyring's draft.
-    Sign {
-        /// A private key; give it more than once to sign with several.
-        #[arg(long = "key", alias = "root", required = true)]
-        keys: Vec<PathBuf>,
-        /// The draft.
-        #[arg(long)]
-        draft: PathBuf,
-        /// The signed keyring.
-        #[arg(long)]
-        out: PathBuf,
-    },
 }
 
 #[cfg(test)]

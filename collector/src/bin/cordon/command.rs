@@ -1,4 +1,4 @@
-//! The verbs, one file for each noun.
+//! The verbs, one file for each noun; here, which is which.
 
 pub(crate) mod audit;
 pub(crate) mod case;
@@ -9,3 +9,39 @@ pub(crate) mod keyring;
 pub(crate) mod login;
 pub(crate) mod manual;
 pub(crate) mod rule;
+
+use crate::{
+    args::{Args, Verb},
+    client::Client,
+    demo, key,
+};
+
+/// Does what was typed.
+///
+/// # Errors
+/// What failed.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let output = args.output;
+    let client = || Client::of(&args.access);
+    match &args.verb {
+        Verb::Demo(options) => demo::run(options),
+        Verb::DemoStage { cgroup } => demo::stage(cgroup.as_deref()),
+        Verb::DemoWatchdog => demo::watchdog::run(),
+        Verb::Key(key) => key::run(key),
+        Verb::Login(login) => login::run(&args.access, login),
+        Verb::Status => login::status(&client()?, output),
+        Verb::Token(token) => fleet::token(&client()?, output, token),
+        Verb::Host(host) => fleet::host(&client()?, output, host),
+        Verb::Event(event) => event::run(&client()?, output, event),
+        Verb::Detection(show) => case::detection(&client()?, output, show),
+        Verb::Incident(show) => case::incident(&client()?, output, show),
+        Verb::Command(show) => case::command(&client()?, output, show),
+        Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),
+        Verb::Release(asked) => contain::release(&client()?, output, asked),
+        Verb::Rule(rule) => rule::run(client, output, rule),
+        Verb::Keyring(keyring) => keyring::run(&client()?, output, keyring),
+        Verb::Audit(audit) => audit::run(&client()?, output, audit),
+        Verb::Completions { shell } => manual::completions(*shell),
+        Verb::Man { out } => manual::pages(out.as_deref()),
+    }
+}

@@ -10,7 +10,7 @@ use cordon_shared::{
 };
 
 use crate::{
-    args::Key,
+    args::key::Key,
     failure::{Failure, Why},
     render,
 };

@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use super::fleet::segment;
 use crate::{
-    args::{Event, Output, Search},
+    args::{
+        Output,
+        event::{Event, Search},
+    },
     client::{Client, Query},
     failure::{Failure, Why},
     render::{self, Row},

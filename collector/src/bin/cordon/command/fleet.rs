@@ -4,7 +4,10 @@ use anyhow::Context as _;
 use cordon_collector::api::view;
 
 use crate::{
-    args::{Host, Listing, Output, Token},
+    args::{
+        Listing, Output,
+        fleet::{Host, Token},
+    },
     client::Client,
     failure::{Failure, Why},
     render,

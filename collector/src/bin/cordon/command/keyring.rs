@@ -6,7 +6,7 @@ use cordon_collector::api::view;
 use cordon_shared::{keyring::author, wire};
 
 use crate::{
-    args::{Keyring, Output},
+    args::{Output, key::Keyring},
     client::Client,
     render,
 };

@@ -18,7 +18,7 @@ use cordon_shared::{
 use serde::Serialize;
 
 use crate::{
-    args::{Output, Rule},
+    args::{Output, rule::Rule},
     client::Client,
     failure::{Failure, Why},
     render::{self, Row},
