@@ -19,6 +19,12 @@ version = 7
 version = 3
 ";
 
+/// The text of a shipped rule.
+fn shipped() -> &'static str {
+    let is_it = |(file, _): &&(&str, &str)| *file == "shell_with_socket_stdio.yaml";
+    SHIPPED.iter().find(is_it).unwrap().1
+}
+
 #[test]
 fn arming_adds_the_rule_once_and_raises_both_versions() {
     let rule = find("shell_with_socket_stdio.yaml").unwrap();
@@ -58,7 +64,7 @@ fn arming_another_text_of_a_rule_disarms_the_one_before() {
 fn a_rule_cannot_bring_lines_of_its_own_into_a_draft() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("evil.yaml");
-    let (_, text) = SHIPPED[0];
+    let text = shipped();
     let evil =
         text.replace("id: 2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6", "id: \"x\\\"\\n[[members.key]]\"");
     durable::write(&path, evil.as_bytes(), durable::MODE_PUBLIC).unwrap();
@@ -70,7 +76,7 @@ fn a_rule_cannot_bring_lines_of_its_own_into_a_draft() {
 fn a_bad_rule_is_named_with_line_and_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.yaml");
-    let (_, text) = SHIPPED[0];
+    let text = shipped();
     let told = |text: &str| {
         durable::write(&path, text.as_bytes(), durable::MODE_PUBLIC).unwrap();
         let it = judge(&path);
