@@ -56,8 +56,20 @@ const ADDRESSES_MAX: usize = 16;
 /// Protected executables (chosen: a list that a person still oversees).
 const PROTECTED_MAX: usize = 64;
 
-/// Folders that are watched unless the file says otherwise: what intruders change first.
-const FILE_PATHS: [&str; 6] = ["/etc", "/root", "/home", "/srv", "/var/www", "/usr/local"];
+/// Folders that are watched unless the file says otherwise: what intruders change first, cron tables and
+/// the units of packages among them. Not `/var/log`: no shipped rule looks at files there, and each
+/// line that a program appends by opening its log anew would be an event.
+const FILE_PATHS: [&str; 9] = [
+    "/etc",
+    "/root",
+    "/home",
+    "/srv",
+    "/var/www",
+    "/usr/local",
+    "/var/spool/cron",
+    "/usr/lib/systemd",
+    "/lib/systemd",
+];
 
 /// The configuration was refused.
 #[derive(Debug, thiserror::Error)]

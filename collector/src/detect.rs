@@ -45,6 +45,10 @@ pub const SHIPPED: &[(&str, &str)] = &[
         include_str!("../content/rules/executable_deleted_or_in_memory.yaml"),
     ),
     (
+        "execution_from_temporary_folder.yaml",
+        include_str!("../content/rules/execution_from_temporary_folder.yaml"),
+    ),
+    (
         "execution_from_temporary_folder_by_service.yaml",
         include_str!("../content/rules/execution_from_temporary_folder_by_service.yaml"),
     ),

@@ -1,4 +1,4 @@
-//! Options of `cordon event`.
+//! Options of `cordon event`: which events.
 
 use clap::Subcommand;
 

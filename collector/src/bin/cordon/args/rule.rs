@@ -1,4 +1,4 @@
-//! Options of `cordon rule`.
+//! Options of `cordon rule`: files, and drafts.
 
 use std::path::PathBuf;
 
