@@ -41,7 +41,7 @@ messages! {
     Collect, CollectorMessage, Command, CommandDelivery, CommandSeen, Connection,
     CredentialChange, Credentials, Credit, CronLine, Cut, DisableUnit, DnsQuery, EndSessions,
     Endpoint, EnrolReply, EnrolRequest, Event, EventId, FileChange, FileIdentity, FileIs,
-    Goodbye, Health, Heartbeat, Hello, HostFacts, Isolate, KernelLoad, Keyring, KeyringKey,
+    Finding, Goodbye, Health, Heartbeat, Hello, HostFacts, Isolate, KernelLoad, Keyring, KeyringKey,
     KeyringMembers, KeyringPolicy, Kill, LanePosition, Lease, Listen, LockAccount, LogField,
     LogRecord, LoginSession, Loss, Manifest, ManifestEntry, Mount, Network, Precondition,
     Process, ProcessExit, ProcessIs, ProcessKey, ProcessLaunch, Ptrace, Quarantine, Receipt,

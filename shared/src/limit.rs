@@ -157,5 +157,9 @@ pub const PID_MAX: u32 = 4 << 20;
 /// Steps, and what is left open, of one receipt: a tree of so many processes is told of by number.
 pub const RECEIPT_STEPS_MAX: usize = 512;
 
+/// What one receipt tells as found: enough to act on by hand; a host that has more says so, and is not
+/// clean anyway (chosen).
+pub const RECEIPT_FINDINGS_MAX: usize = 256;
+
 /// Bytes of one sentence of a receipt.
 pub const RECEIPT_TEXT_BYTES_MAX: usize = 512;

@@ -106,6 +106,7 @@ fn receipt(agent: AgentId, command: &Command, signed: &v1::Signed) -> Body {
         detail: "1 process is gone".to_owned(),
         steps: Vec::new(),
         open: Vec::new(),
+        findings: Vec::new(),
         ledger: Vec::new(),
         received: now,
         began: now,

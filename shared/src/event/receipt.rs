@@ -4,9 +4,10 @@
 //! of what was seen to be so.
 
 use crate::{
+    command::scope::FileIs,
     digest::Sha256,
-    id::{AgentId, CommandId, IncidentId, LedgerId},
-    time::ClockSample,
+    id::{AgentId, CommandId, IncidentId, LedgerId, ProcessKey},
+    time::{ClockSample, Timestamp},
 };
 
 /// What became of it.
@@ -161,6 +162,23 @@ pub struct StepReport {
     pub detail: String,
 }
 
+/// Something that a sweep found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// The file, as a command that is to touch it must name it; `None` where only a process was found.
+    pub file: Option<FileIs>,
+    /// Its size.
+    pub size_bytes: u64,
+    /// When its contents last changed, by the host's own account.
+    pub modified: Timestamp,
+    /// A process that runs it; one finding for each.
+    pub process: Option<ProcessKey>,
+    /// Which of the sweep's questions it answers, counted from 0.
+    pub question: u32,
+    /// More, for people.
+    pub note: String,
+}
+
 /// What became of a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {
@@ -180,6 +198,8 @@ pub struct Receipt {
     pub steps: Vec<StepReport>,
     /// What a partial containment leaves open.
     pub open: Vec<String>,
+    /// What was found. None, in a receipt that is complete, is a clean host.
+    pub findings: Vec<Finding>,
     /// What undoes it.
     pub ledger: Vec<LedgerId>,
     /// When the command came.

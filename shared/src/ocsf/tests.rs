@@ -193,6 +193,7 @@ fn receipt(verdict: Verdict) -> Receipt {
             detail: String::new(),
         }],
         open: vec!["4712".to_owned()],
+        findings: Vec::new(),
         ledger: LedgerId::from_slice(&[0x1e; 16]).into_iter().collect(),
         received: clock,
         began: clock,

@@ -13,7 +13,7 @@ use crate::{
     },
     crypto::signing::SigningKey,
     digest::Sha256,
-    event::receipt::{Receipt, Refusal, StepOutcome, StepReport, Verdict},
+    event::receipt::{Finding, Receipt, Refusal, StepOutcome, StepReport, Verdict},
     id::{
         CommandId, Epoch, EventId, EventSeq, ExerciseId, IncidentId, Lane, LedgerId, ProcessKey,
         SweepId,
@@ -215,6 +215,29 @@ pub fn receipts() -> Vec<Receipt> {
             step("kill 4713", StepOutcome::Skipped),
         ],
         open: if verdict == Verdict::Partial { vec!["4712 lives".to_owned()] } else { Vec::new() },
+        findings: vec![
+            Finding {
+                file: Some(FileIs {
+                    path: Text::from(b"/tmp/x\xff".as_slice()),
+                    device: 8,
+                    inode: 99,
+                    sha256: Sha256::of(b"x"),
+                }),
+                size_bytes: 1_024,
+                modified: NOW,
+                process: None,
+                question: 0,
+                note: "not running".to_owned(),
+            },
+            Finding {
+                file: None,
+                size_bytes: 0,
+                modified: Timestamp::from_ns(0),
+                process: Some(PROCESS),
+                question: 1,
+                note: String::new(),
+            },
+        ],
         ledger: vec![id(LedgerId::from_slice, 0xed)],
         received: clock(1),
         began: clock(2),

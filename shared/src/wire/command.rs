@@ -308,11 +308,11 @@ pub fn event_from(wire: Option<&v1::EventId>) -> Result<EventId, WireError> {
     Ok(EventId { agent, epoch, lane: kinds::lane_from(wire.lane)?, seq })
 }
 
-fn process_to(it: ProcessKey) -> v1::ProcessKey {
+pub(super) fn process_to(it: ProcessKey) -> v1::ProcessKey {
     v1::ProcessKey { pid: it.pid, start_ticks: it.start_ticks }
 }
 
-fn process_from(wire: Option<&v1::ProcessKey>) -> Result<ProcessKey, WireError> {
+pub(super) fn process_from(wire: Option<&v1::ProcessKey>) -> Result<ProcessKey, WireError> {
     match wire {
         Some(it) if (1..=limit::PID_MAX).contains(&it.pid) => {
             Ok(ProcessKey { pid: it.pid, start_ticks: it.start_ticks })
@@ -322,12 +322,12 @@ fn process_from(wire: Option<&v1::ProcessKey>) -> Result<ProcessKey, WireError> 
     }
 }
 
-fn file_to(it: &FileIs) -> v1::FileIs {
+pub(super) fn file_to(it: &FileIs) -> v1::FileIs {
     let path = it.path.to_bytes();
     v1::FileIs { path, device: it.device, inode: it.inode, sha256: bytes(it.sha256.as_bytes()) }
 }
 
-fn file_from(wire: Option<&v1::FileIs>) -> Result<FileIs, WireError> {
+pub(super) fn file_from(wire: Option<&v1::FileIs>) -> Result<FileIs, WireError> {
     let Some(wire) = wire else { return refuse("file", "present") };
     Ok(FileIs {
         path: path_from("file.path", &wire.path)?,

@@ -4,16 +4,17 @@ use cordon_proto::v1;
 
 use super::{
     WireError, bytes,
+    command::{file_from, file_to, process_from, process_to},
     event::{clock_from, clock_to},
     kinds, optional, refuse, required,
 };
 use crate::{
     crypto::signing::{PublicKey, SignatureError, SignedBytes, SigningKey},
     digest::Sha256,
-    event::receipt::{Receipt, StepReport, Verdict},
+    event::receipt::{Finding, Receipt, StepReport, Verdict},
     id::{AgentId, CommandId, IncidentId, LedgerId},
     limit,
-    time::ClockSample,
+    time::{ClockSample, Timestamp},
     wire::command::OpenError,
 };
 
@@ -67,6 +68,7 @@ fn to_wire(it: &Receipt) -> v1::Receipt {
         began: Some(clock_to(it.began)),
         ended: Some(clock_to(it.ended)),
         command_sha256: bytes(it.command_sha256.as_bytes()),
+        findings: it.findings.iter().map(finding_to).collect(),
     }
 }
 
@@ -76,6 +78,9 @@ fn from_wire(wire: &v1::Receipt) -> Result<Receipt, WireError> {
     }
     if wire.open.len() > limit::RECEIPT_STEPS_MAX {
         return refuse("open", "at most 512");
+    }
+    if wire.findings.len() > limit::RECEIPT_FINDINGS_MAX {
+        return refuse("findings", "at most 256");
     }
     if wire.ledger_entries.len() > limit::RECEIPT_STEPS_MAX {
         return refuse("ledger_entries", "at most 512");
@@ -102,6 +107,7 @@ fn from_wire(wire: &v1::Receipt) -> Result<Receipt, WireError> {
         detail: sentence("detail", &wire.detail)?,
         steps: wire.steps.iter().map(step_from).collect::<Result<_, _>>()?,
         open: wire.open.iter().map(|it| sentence("open", it)).collect::<Result<_, _>>()?,
+        findings: wire.findings.iter().map(finding_from).collect::<Result<_, _>>()?,
         ledger: ledger.collect::<Result<_, _>>()?,
         received: clock("received", wire.received.as_ref())?,
         began: clock("began", wire.began.as_ref())?,
@@ -115,6 +121,33 @@ fn step_from(wire: &v1::StepReport) -> Result<StepReport, WireError> {
         step: sentence("steps.step", &wire.step)?,
         outcome: kinds::outcome_from(wire.outcome)?,
         detail: sentence("steps.detail", &wire.detail)?,
+    })
+}
+
+fn finding_to(it: &Finding) -> v1::Finding {
+    v1::Finding {
+        file: it.file.as_ref().map(file_to),
+        size_bytes: it.size_bytes,
+        modified_ns: it.modified.as_ns(),
+        process: it.process.map(process_to),
+        question: it.question,
+        note: it.note.clone(),
+    }
+}
+
+fn finding_from(wire: &v1::Finding) -> Result<Finding, WireError> {
+    if wire.file.is_none() && wire.process.is_none() {
+        return refuse("findings", "a file, a process, or both");
+    }
+    let file = wire.file.as_ref();
+    let process = wire.process.as_ref();
+    Ok(Finding {
+        file: file.map(|it| file_from(Some(it))).transpose()?,
+        size_bytes: wire.size_bytes,
+        modified: Timestamp::from_ns(wire.modified_ns),
+        process: process.map(|it| process_from(Some(it))).transpose()?,
+        question: wire.question,
+        note: sentence("findings.note", &wire.note)?,
     })
 }
 

@@ -71,6 +71,7 @@ fn receipt(command: &CommandRow, verdict: Verdict) -> Receipt {
         detail: "as it was".to_owned(),
         steps: Vec::new(),
         open: if verdict == Verdict::Partial { vec!["4712 lives".to_owned()] } else { Vec::new() },
+        findings: Vec::new(),
         ledger: Vec::new(),
         command_sha256,
         ..order::receipts().remove(0)

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::{event::receipt::Refusal, test_support::order};
+use crate::{event::receipt::Refusal, id::ProcessKey, test_support::order};
 
 #[test]
 fn every_verdict_opens_as_it_was_signed() {
@@ -42,8 +42,26 @@ fn a_refusal_and_its_reason_come_together_or_not_at_all() {
 }
 
 #[test]
+fn what_is_found_is_a_file_or_a_process() {
+    check(
+        |it| (it.findings[0].file, it.findings[0].process) = (None, None),
+        &expect!["`findings` must be a file, a process, or both"],
+    );
+    check(
+        |it| it.findings[0].note = "x".repeat(513),
+        &expect!["`findings.note` must be at most 512 bytes"],
+    );
+    check(
+        |it| it.findings[1].process = Some(ProcessKey { pid: 0, start_ticks: 1 }),
+        &expect!["`process.pid` must be 1..=4194304"],
+    );
+}
+
+#[test]
 fn what_is_too_long_is_refused() {
     check(|it| it.detail = "x".repeat(513), &expect!["`detail` must be at most 512 bytes"]);
     check(|it| it.open = vec![String::new(); 513], &expect!["`open` must be at most 512"]);
+    let many = vec![order::receipts().remove(0).findings.remove(0); 257];
+    check(|it| it.findings = many.clone(), &expect!["`findings` must be at most 256"]);
     check(|it| it.steps = vec![it.steps[0].clone(); 513], &expect!["`steps` must be at most 512"]);
 }
