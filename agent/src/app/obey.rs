@@ -1,6 +1,11 @@
 //! What obeys commands here: containment, made from the host's own policy, and where receipts go.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use cordon_shared::{
     event::Body, id::CommandId, text::Text, time::Clock, wire::session::HostFacts,
@@ -13,7 +18,7 @@ use crate::{
     config::{self, Config, Policy},
     containment::{
         Answer, Containment, LocalPolicy, Mode, Parts,
-        hold::book::Book,
+        hold::{Hold, book::Book, file},
         journal::Journal,
         keyring::Store,
         linux::{self, Linux},
@@ -45,7 +50,7 @@ pub(super) fn containment(
         policy: policy(config),
         keyring: Some(Store::open(once::keyring_path(config))?),
         journal: Journal::open(&config.data_dir.join("journal"), clock.now())?,
-        book: Book::open(config.data_dir.join("holds"))?,
+        book: Book::open(holds_path(config))?,
         host: Box::new(Linux),
         link: Box::new(linux::link::Linux {
             collector: config.collector.iter().chain(&config.enrolment).cloned().collect(),
@@ -76,6 +81,34 @@ fn policy(config: &Config) -> LocalPolicy {
     let typed = config.protected.iter().map(|it| text(it));
     let resolved = config.protected.iter().filter_map(|it| fs::canonicalize(it).ok());
     LocalPolicy { mode, protected: typed.chain(resolved.map(|it| text(&it))).collect() }
+}
+
+/// Where it is written who holds this host isolated.
+fn holds_path(config: &Config) -> PathBuf {
+    config.data_dir.join("holds")
+}
+
+/// Who holds this host isolated, for people: a line for each hold.
+pub(super) fn isolation(config: &Config) -> Vec<String> {
+    let holds = match file::read(&holds_path(config)) {
+        Ok((holds, _)) => holds,
+        Err(error) => return vec![format!("isolated not known: {error}")],
+    };
+    if holds.is_empty() {
+        return vec!["isolated no".to_owned()];
+    }
+    let line = |(command, hold): (CommandId, &Hold)| {
+        let of = hold.incident.map_or_else(String::new, |it| format!(" of incident {it}"));
+        let until = match hold.lease {
+            _ if hold.is_overdue => "; its lease has ended, and it stays".to_owned(),
+            Some(lease) => {
+                format!("; its lease ends {}", hold.since.saturating_add(lease.duration))
+            }
+            None => "; it has no end".to_owned(),
+        };
+        format!("isolated by command {command}{of}, since {}{until}", hold.since)
+    };
+    holds.iter().map(line).collect()
 }
 
 /// The local policy, for people: a line for what commands may do, and one for each protected

@@ -86,6 +86,7 @@ pub fn status(config: &Config) -> Result<(), StartError> {
         ""
     };
     print::line(&format!("until    {}{note}", validity.until));
+    obey::isolation(config).iter().for_each(|it| print::line(it));
     obey::describe(config).iter().for_each(|it| print::line(it));
     if let Some(folder) = pins(config).filter(|_| config.pin) {
         print::line(&format!("pins     {}", folder.display()));

@@ -94,6 +94,10 @@ fn a_person_isolates_a_host_and_nothing_but_its_release_brings_it_back() {
     assert_eq!(shown[0]["verdict"], "complete", "{shown:?}");
     assert!(!is_let_through(&testbed, &agent));
 
+    let command = shown[0]["command_id"].as_str().unwrap();
+    let status = agent.status().unwrap().expect_success().unwrap();
+    assert!(status.contains(&format!("isolated by command {command}, since ")), "{status}");
+
     agent.kill().unwrap();
     assert!(!is_let_through(&testbed, &agent), "it needs no agent to stay isolated");
     agent.start().unwrap();
@@ -103,6 +107,8 @@ fn a_person_isolates_a_host_and_nothing_but_its_release_brings_it_back() {
     let (code, shown, said) = bob.order(&["release", &web]);
     assert_eq!((code, shown.len()), (Some(0), 1), "{said} {shown:?}");
     assert!(is_let_through(&testbed, &agent));
+    let status = agent.status().unwrap().expect_success().unwrap();
+    assert!(status.contains("isolated no"), "{status}");
     let (code, _, said) = bob.order(&["release", &web]);
     assert_eq!(code, Some(5), "{said}");
 
