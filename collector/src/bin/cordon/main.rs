@@ -4,6 +4,7 @@ mod args;
 mod client;
 mod command;
 mod demo;
+mod desk;
 mod failure;
 mod key;
 mod profile;

@@ -38,12 +38,20 @@ pub(crate) struct Release {
     pub(crate) hold: Option<String>,
 }
 
-/// What every order has.
+/// What every order to several hosts has.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Order {
     /// Names of hosts, or ids of their agents.
     #[arg(required = true, value_name = "HOST")]
     pub(crate) hosts: Vec<String>,
+    /// How it is signed.
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+/// Who signs an order, for what, and what is waited for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Signing {
     /// Your private key; give it more than once to sign with several persons' keys.
     #[arg(long = "key", required = true, value_name = "FILE")]
     pub(crate) keys: Vec<PathBuf>,

@@ -93,7 +93,7 @@ pub(super) fn listed<T: serde::de::DeserializeOwned>(
 ///
 /// # Errors
 /// When it is none.
-pub(super) fn segment(id: &str) -> anyhow::Result<&str> {
+pub(crate) fn segment(id: &str) -> anyhow::Result<&str> {
     let is_id = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_');
     let is_good = !id.is_empty() && id.chars().all(is_id) && id.chars().any(|it| it != '.');
     if !is_good {
