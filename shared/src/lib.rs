@@ -51,3 +51,5 @@ pub mod test_support;
 pub mod detection;
 
 pub mod incident;
+
+pub mod snapshot;

@@ -163,3 +163,19 @@ pub const RECEIPT_FINDINGS_MAX: usize = 256;
 
 /// Bytes of one sentence of a receipt.
 pub const RECEIPT_TEXT_BYTES_MAX: usize = 512;
+
+// --- Snapshots ---
+
+/// The container of one snapshot (chosen: a triage of a large host has a tenth; what is larger is no
+/// triage, and must still fit on the disk of a small host).
+pub const SNAPSHOT_BYTES_MAX: u64 = 256 << 20;
+
+/// One entry of a snapshot before compression (chosen: the agent holds one in memory while it is
+/// written; an executable of a usual size fits).
+pub const SNAPSHOT_ENTRY_BYTES_MAX: u64 = 16 << 20;
+
+/// Entries of one snapshot: the closed set, and room for the sets of later releases.
+pub const SNAPSHOT_ENTRIES_MAX: usize = 64;
+
+/// Data of one chunk of an upload: a quarter of a message, so that a slow link loses little.
+pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 256 << 10;

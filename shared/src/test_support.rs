@@ -2,6 +2,7 @@
 //!
 //! Only behind the feature `test-support`; no program is built with it.
 
+pub mod evidence;
 pub mod order;
 
 use std::{

@@ -9,6 +9,7 @@ pub mod keyring;
 pub mod receipt;
 pub mod session;
 pub mod signed;
+pub mod snapshot;
 
 mod kinds;
 

@@ -99,6 +99,24 @@ pub enum SnapshotProfile {
     Full,
 }
 
+impl SnapshotProfile {
+    /// The name in manifests, JSON and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Triage => "triage",
+            Self::Memory => "memory",
+            Self::Full => "full",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Triage, Self::Memory, Self::Full].into_iter().find(|it| it.as_str() == text)
+    }
+}
+
 /// One thing that a sweep looks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Question {

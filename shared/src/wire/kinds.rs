@@ -81,6 +81,10 @@ words!(
     snapshot_to, snapshot_from, "profile", action::SnapshotProfile, v1::SnapshotProfile,
     { Triage, Memory, Full }
 );
+words!(
+    artefact_to, artefact_from, "outcome", crate::snapshot::Outcome, v1::ArtefactOutcome,
+    { Taken, Cut, Missed }
+);
 words!(verdict_to, verdict_from, "verdict", receipt::Verdict, v1::Verdict, {
     Complete, Partial, Failed, Refused, Expired, Unknown, Planned,
 });
