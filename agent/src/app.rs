@@ -24,7 +24,7 @@ use cordon_shared::{
     time::{Clock, SystemClock},
     wire::session::HostFacts,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -35,6 +35,7 @@ use crate::{
     enrich::{self, Enricher},
     enroll::{
         EnrollError,
+        dial::Dial,
         identity::{Files, Identity, IdentityError},
         renew::Renewal,
     },
@@ -43,6 +44,10 @@ use crate::{
     seal::Sealer,
     sensor::SensorError,
     session::Session,
+    snapshot::{
+        shelf::{Shelf, ShelfError},
+        upload::Uploader,
+    },
     spool::{Settings, Spool, SpoolError},
 };
 
@@ -78,6 +83,9 @@ pub enum StartError {
     /// The keyring.
     #[error(transparent)]
     Keyring(#[from] StoreError),
+    /// Where snapshots wait.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
     /// The configured scope is not there.
     #[error("failed to find the scope")]
     Scope(#[source] SensorError),
@@ -104,6 +112,7 @@ impl Classify for StartError {
             Self::Journal(error) => error.kind(),
             Self::Holds(error) => error.kind(),
             Self::Keyring(error) => error.kind(),
+            Self::Shelf(error) => error.kind(),
             Self::Scope(error) => error.kind(),
             Self::NoCollector => Kind::BadInput,
             Self::System { .. } => Kind::Unavailable,
@@ -145,7 +154,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
         .flat_map(|since| sensed.begun().into_iter().map(move |it| blind::gap(it, since, now)));
     let gaps: Vec<_> = begun.map(|it| enricher.stamp(now, it)).collect();
     sealer.begin(&gaps);
-    let ending = sensed.ending();
+    let (ending, scope) = (sensed.ending(), sensed.scope());
     let sensing = stop.child_token();
     let (queues, sensors) = sensed.start(&clock, &sensing)?;
     let (road, handle) =
@@ -153,15 +162,18 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), StartEr
     let road = Thread::start_async("road", road.run())?;
 
     let tasks = Tasks::new();
-    let containment = obey::containment(config, identity, &facts, memory, &clock)?;
+    let scoped = (identity.record.agent, scope);
+    let kit = obey::kit(config, identity.receipt_key, scoped, &facts, &clock)?;
+    let (shelf, sealed) = (kit.shelf.clone(), Arc::new(Notify::new()));
+    let containment = obey::containment(config, identity.record, (kit, memory), &facts, &clock)?;
     let (requests, inbox) = mpsc::channel(task::QUEUE_REQUESTS);
     let (answers, answered) = mpsc::channel(ANSWERS_MAX);
     let (safe, reported) = mpsc::channel(ANSWERS_MAX);
-    let obeying = task::Ends { inbox, reported, answers };
+    let obeying = task::Ends { inbox, reported, answers, sealed: Arc::clone(&sealed) };
     tasks.spawn("containment", task::run(containment, obeying, tasks.stop_signal()));
     let receipts = obey::receipts(answered, handle.clone(), safe, tasks.stop_signal());
     tasks.spawn("receipts", receipts);
-    let ends = Ends { road: handle.clone(), containment: requests };
+    let ends = Ends { road: handle.clone(), containment: requests, snapshots: (shelf, sealed) };
     connect(config, &tasks, facts, states, ends);
     heap::trim();
     info!("running");
@@ -196,6 +208,8 @@ async fn spool(config: &Config, entropy: &dyn Entropy) -> Result<Spool, SpoolErr
 struct Ends {
     road: road::Handle,
     containment: mpsc::Sender<task::Request>,
+    /// What is to go up beside it, and word of it.
+    snapshots: (Shelf, Arc<Notify>),
 }
 
 /// Starts what keeps the collector informed.
@@ -212,10 +226,20 @@ fn connect(config: &Config, tasks: &Tasks, facts: HostFacts, states: Vec<SensorS
     tasks.spawn("renewal", renewal.run(tasks.stop_signal()));
     let mut process_nonce = [0; 16];
     SystemEntropy.fill(&mut process_nonce);
-    let session = Session {
-        files: Files::new(config.identity_dir()),
+    let dial = Dial { files: Files::new(config.identity_dir()), proxy: config.proxy.clone() };
+    let (shelf, wake) = ends.snapshots;
+    let uploader = Uploader {
+        shelf,
+        wake,
+        dial: dial.clone(),
         addresses: config.collector.clone(),
-        proxy: config.proxy.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    tasks.spawn("snapshots", uploader.run(tasks.stop_signal()));
+    let session = Session {
+        dial,
+        addresses: config.collector.clone(),
         facts,
         sensors: states.clone(),
         process_nonce,

@@ -30,6 +30,8 @@ pub mod verify;
 
 pub mod execute;
 
+pub mod errand;
+
 pub mod journal;
 
 pub mod keyring;
@@ -51,8 +53,10 @@ use cordon_shared::{
 };
 
 use self::{
-    citation::Witness, hold::book::Book, host::Host, journal::Journal, keyring::Store, link::Link,
+    citation::Witness, errand::Errand, hold::book::Book, host::Host, journal::Journal,
+    keyring::Store, link::Link,
 };
+use crate::snapshot::Kit;
 
 /// What the local policy says; nothing remote can widen it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -86,7 +90,7 @@ pub struct Parts {
     /// This boot.
     pub boot: BootId,
     /// Signs receipts.
-    pub receipt_key: SigningKey,
+    pub receipt_key: Arc<SigningKey>,
     /// What the local policy says.
     pub policy: LocalPolicy,
     /// The keyring's file; `None` while nothing is pinned.
@@ -99,6 +103,8 @@ pub struct Parts {
     pub host: Box<dyn Host>,
     /// The door to the network.
     pub link: Box<dyn Link>,
+    /// Takes snapshots.
+    pub kit: Kit,
     /// The agent's memory of its own events.
     pub witness: Arc<dyn Witness>,
     /// What the time is.
@@ -136,6 +142,10 @@ pub struct Containment {
     beacon: Option<Beacon>,
     /// Whether the network was seen to be as it is meant to be since the start.
     is_tended: bool,
+    /// Long works that nobody has begun yet.
+    errands: Vec<Errand>,
+    /// Long works that are not answered yet.
+    under_way: usize,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! a person carried: the authority by its digest, the root keys by their fingerprint.
 
 pub mod connect;
+pub mod dial;
 pub mod identity;
 pub mod renew;
 

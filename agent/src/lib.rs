@@ -21,6 +21,8 @@ pub mod enroll;
 
 pub mod health;
 
+pub mod snapshot;
+
 pub mod containment;
 
 pub mod app;

@@ -15,7 +15,6 @@ use std::{sync::Arc, time::Duration};
 
 use cordon_shared::{
     backoff::Backoff,
-    crypto::tls,
     entropy::Entropy,
     error::Classify,
     event::health::SensorState,
@@ -31,9 +30,8 @@ use crate::{
     containment::task,
     enroll::{
         EnrollError,
-        connect::{self, ConnectError},
-        identity::{Files, Identity},
-        renew,
+        connect::ConnectError,
+        dial::{Dial, DialError},
     },
     road,
 };
@@ -76,12 +74,10 @@ pub enum SessionError {
 /// What a session works with.
 #[derive(Debug)]
 pub struct Session {
-    /// The identity's files.
-    pub files: Files,
+    /// The way there.
+    pub dial: Dial,
     /// Where to go, `host:port` each.
     pub addresses: Vec<String>,
-    /// An HTTP proxy that takes CONNECT.
-    pub proxy: Option<String>,
     /// What to say of this machine.
     pub facts: HostFacts,
     /// What the sensors got.
@@ -134,21 +130,11 @@ impl Session {
 
     /// One connection, to its end.
     async fn connect(&mut self, address: &str) -> SessionError {
-        match self.channel(address).await {
+        match self.dial.session(address, &self.clock).await {
             Ok(channel) => stream::run(self, channel, address).await,
-            Err(error) => error,
+            Err(DialError::Connect(error)) => error.into(),
+            Err(DialError::Identity(error)) => error.into(),
         }
-    }
-
-    async fn channel(&self, address: &str) -> Result<tonic::transport::Channel, SessionError> {
-        let identity = Identity::read(&self.files).map_err(EnrollError::from)?;
-        let key = Identity::key(&self.files).map_err(EnrollError::from)?;
-        let own = renew::validity(&identity)?;
-        let with = tls::Identity { chain: identity.chain, key };
-        let clock = Arc::clone(&self.clock);
-        let config = tls::session_client(&with, &identity.authorities, own, clock);
-        let config = config.map_err(ConnectError::Tls)?;
-        Ok(connect::channel(address, self.proxy.as_deref(), config).await?)
     }
 
     /// How long to wait after a connection ended so. Says why, once.

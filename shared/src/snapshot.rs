@@ -61,7 +61,7 @@ impl fmt::Debug for EntryName {
 /// What became of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Outcome {
-    /// All of it is there.
+    /// All that there is is there; nothing, when the host has no such thing.
     Taken,
     /// A part of it is there.
     Cut,
@@ -88,7 +88,7 @@ pub struct Entry {
     pub name: EntryName,
     /// What became of it.
     pub outcome: Outcome,
-    /// Why it was cut or missed, or is empty; for people.
+    /// Why it was cut, missed or is empty; for people.
     pub reason: String,
     /// Of what is in the container; 0 when it was missed.
     pub size_bytes: u64,

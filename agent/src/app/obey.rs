@@ -8,7 +8,13 @@ use std::{
 };
 
 use cordon_shared::{
-    event::Body, id::CommandId, text::Text, time::Clock, wire::session::HostFacts,
+    crypto::signing::SigningKey,
+    entropy::SystemEntropy,
+    event::Body,
+    id::{AgentId, CommandId},
+    text::Text,
+    time::Clock,
+    wire::session::HostFacts,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -23,9 +29,11 @@ use crate::{
         keyring::Store,
         linux::{self, Linux},
     },
-    enroll::identity::Identity,
+    enroll::identity::Record,
     road,
     seal::Memory,
+    sensor,
+    snapshot::{Ground, Kit, shelf::Shelf},
     spool::Fate,
 };
 
@@ -35,18 +43,18 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Builds it.
 pub(super) fn containment(
     config: &Config,
-    identity: Identity,
+    record: Record,
+    (kit, witness): (Kit, Arc<Memory>),
     facts: &HostFacts,
-    witness: Arc<Memory>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Containment, StartError> {
     Ok(Containment::new(Parts {
-        agent: identity.record.agent,
+        agent: record.agent,
         host_name: facts.host_name.clone(),
-        host_tier: identity.record.host_tier,
-        is_held: identity.record.is_held,
+        host_tier: record.host_tier,
+        is_held: record.is_held,
         boot: facts.boot,
-        receipt_key: identity.receipt_key,
+        receipt_key: Arc::clone(&kit.key),
         policy: policy(config),
         keyring: Some(Store::open(once::keyring_path(config))?),
         journal: Journal::open(&config.data_dir.join("journal"), clock.now())?,
@@ -57,9 +65,31 @@ pub(super) fn containment(
             proxy: config.proxy.clone(),
             scope: scope(config),
         }),
+        kit,
         witness,
         clock: Arc::clone(clock),
     }))
+}
+
+/// What takes snapshots.
+pub(super) fn kit(
+    config: &Config,
+    key: SigningKey,
+    (agent, scope): (AgentId, sensor::scope::Scope),
+    facts: &HostFacts,
+    clock: &Arc<dyn Clock>,
+) -> Result<Kit, StartError> {
+    Ok(Kit {
+        ground: Ground { proc: PathBuf::from("/proc"), root: PathBuf::from("/"), scope },
+        shelf: Shelf::open(config.data_dir.join("snapshots"))?,
+        agent,
+        host_name: facts.host_name.clone(),
+        system: format!("{}, {} {}", facts.os, facts.kernel, facts.architecture),
+        boot: facts.boot,
+        key: Arc::new(key),
+        clock: Arc::clone(clock),
+        entropy: Arc::new(SystemEntropy),
+    })
 }
 
 /// The cgroup that the agent is scoped to, as `/proc/PID/cgroup` has it.

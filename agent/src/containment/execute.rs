@@ -9,6 +9,8 @@
 
 mod network;
 
+pub(super) mod snapshot;
+
 use std::time::Duration;
 
 use cordon_shared::{
@@ -154,6 +156,10 @@ impl<'a> Run<'a> {
             | Step::CutFlows(_)
             | Step::ConfirmClosed(_)
             | Step::Open => return self.on_network(step),
+            Step::Snapshot(_) => {
+                self.tell(step.to_string(), StepOutcome::Failed, "it is run on its own");
+                return Flow::Stop(Verdict::Failed, None);
+            }
         };
         match told {
             Ok(outcome) => {

@@ -9,6 +9,8 @@ pub mod network;
 
 pub mod process;
 
+pub mod evidence;
+
 use std::{fmt, net::SocketAddr};
 
 use cordon_shared::{
@@ -25,6 +27,7 @@ use super::{
     host::HostFacts,
     link::LinkFacts,
 };
+use crate::snapshot;
 
 /// One thing to do, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,6 +63,16 @@ pub enum Step {
     ConfirmClosed(Ruleset),
     /// Let everything through.
     Open,
+    /// Take what is gone first, and seal it.
+    Snapshot(snapshot::plan::Plan),
+}
+
+impl Step {
+    /// Whether it takes longer than a kill may wait.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        matches!(self, Self::Snapshot(_))
+    }
 }
 
 impl fmt::Display for Step {
@@ -81,6 +94,10 @@ impl fmt::Display for Step {
             Self::CutFlows(_) => f.write_str("end open connections"),
             Self::ConfirmClosed(_) => f.write_str("confirm that nothing else gets out"),
             Self::Open => f.write_str("open the network"),
+            Self::Snapshot(it) => {
+                let names: Vec<_> = it.items.iter().map(|it| it.artefact.to_string()).collect();
+                write!(f, "take {}", names.join(", "))
+            }
         }
     }
 }
@@ -92,6 +109,21 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the plan cannot reach, known before it begins: the verdict is at most `partial`.
     pub open: Vec<String>,
+}
+
+impl Plan {
+    /// Whether it takes longer than a kill may wait: then it is run beside containment.
+    #[must_use]
+    pub fn is_errand(&self) -> bool {
+        self.steps.iter().any(Step::is_long)
+    }
+
+    /// What must hold before the long work of an errand.
+    #[must_use]
+    pub fn conditions(&self) -> Self {
+        let steps = self.steps.iter().take_while(|it| !it.is_long()).cloned().collect();
+        Self { steps, open: Vec::new() }
+    }
 }
 
 /// Nothing may be planned.
@@ -142,6 +174,9 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
             network::isolate(command, (allowed, container), ground)
         }
         Action::Release { hold } => network::release(*hold, ground),
+        Action::Snapshot { profile, processes, bytes_max } => {
+            evidence::snapshot(*profile, processes, *bytes_max)
+        }
         Action::Block(_)
         | Action::Unblock { .. }
         | Action::Cut { .. }
@@ -152,7 +187,6 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
         | Action::UnlockAccount { .. }
         | Action::EndSessions(_)
         | Action::DisableUnit(_)
-        | Action::Snapshot { .. }
         | Action::Collect { .. }
         | Action::Sweep { .. }
         | Action::Scan { .. }

@@ -17,7 +17,8 @@ use tracing::{error, info, warn};
 
 use super::{
     Answer, Beacon, Containment, Mode, Parts,
-    execute::{Doors, Report, cut, execute, rehearse},
+    errand::{self, Done, ERRANDS_MAX, Errand, Ticket},
+    execute::{Doors, Report, cut, execute, rehearse, snapshot},
     hold::Now,
     host::{HostError, HostFacts, State},
     journal::{Deed, DeedKind, Intent},
@@ -31,7 +32,7 @@ impl Containment {
     /// Takes its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts, beacon: None, is_tended: false }
+        Self { parts, beacon: None, is_tended: false, errands: Vec::new(), under_way: 0 }
     }
 
     /// What a restart owes: receipts that are not known to be safe, and one for each command that a
@@ -69,6 +70,9 @@ impl Containment {
 
     /// What is known of a deed that a crash interrupted. A process of an earlier boot has ended.
     fn aftermath(&self, intent: &Intent) -> Report {
+        if let Some(sealed) = self.parts.kit.shelf.find(intent.command) {
+            return snapshot::report(&sealed.manifest);
+        }
         let Deed { kind, process, is_tree } = intent.deed;
         let (mut verdict, mut open) = (Verdict::Unknown, Vec::new());
         let is_gone = intent.boot != self.parts.boot
@@ -183,14 +187,76 @@ impl Containment {
             let receipt = self.receipt(about, rehearse(&plan), detail, received);
             return self.conclude(&receipt, command.expires);
         }
+        if plan.is_errand() && self.under_way >= ERRANDS_MAX {
+            let report = errand::failed("this agent does two long works already; order it again");
+            let receipt = self.receipt(about, report, &command.reason, received);
+            return self.conclude(&receipt, command.expires);
+        }
         if let Err(error) = self.parts.journal.begin(self.intent(verified, received)) {
             return self.not_begun(about, &error);
+        }
+        if plan.is_errand() {
+            return self.send_out(about, command, &plan, (&link, &now));
         }
         let began = self.parts.clock.sample();
         let report = self.execute(command, &plan, (&link, &now));
         info!("{} {}: {}", command.action.name(), command.id, report.verdict.as_str());
         let receipt = self.receipt(about, report, &command.reason, began);
         self.conclude(&receipt, command.expires)
+    }
+
+    /// Lets a long work be begun, if its conditions hold: it is answered when it has ended.
+    fn send_out(
+        &mut self,
+        about: About,
+        command: &Command,
+        plan: &Plan,
+        (link, now): (&LinkFacts, &Now),
+    ) -> Option<Answer> {
+        let conditions = plan.conditions();
+        if !conditions.steps.is_empty() {
+            let began = self.parts.clock.sample();
+            let report = self.execute(command, &conditions, (link, now));
+            if report.verdict != Verdict::Complete {
+                let receipt = self.receipt(about, report, &command.reason, began);
+                return self.conclude(&receipt, command.expires);
+            }
+        }
+        let ticket = Ticket {
+            command: about.id,
+            incident: about.incident,
+            sha256: about.sha256,
+            received: about.received,
+            began: self.parts.clock.sample(),
+            expires: command.expires,
+            reason: command.reason.clone(),
+        };
+        let work = errand::work_of(&ticket, plan, &self.parts);
+        self.under_way += 1;
+        self.errands.push(Errand { ticket, work });
+        None
+    }
+
+    /// Long works that are to be begun now, by whoever drives this.
+    pub fn errands(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.errands)
+    }
+
+    /// How many long works are not answered yet.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// Answers a command whose long work has ended.
+    pub fn settle_errand(&mut self, done: Done) -> Option<Answer> {
+        let Done { ticket, report } = done;
+        self.under_way = self.under_way.saturating_sub(1);
+        let Ticket { command: id, incident, sha256, received, began, expires, reason } = ticket;
+        info!("{id}: {}", report.verdict.as_str());
+        let about = About { id, incident, sha256, received };
+        let receipt = self.receipt(about, report, &reason, began);
+        self.conclude(&receipt, expires)
     }
 
     /// One look at the network, for what concerns it.

@@ -6,19 +6,24 @@
 //!
 //! Word of receipts that are safe comes through a queue of its own, which is served also while an
 //! answer waits for room: whoever takes the answers gives that word, and neither waits for the other.
+//!
+//! Long work ([`errand`](super::errand)) runs on threads of its own; no command waits behind it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cordon_shared::{command::Delivery, id::CommandId, keyring::Bundle};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::spawn_blocking,
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Answer, Beacon, Containment};
+use super::{
+    Answer, Beacon, Containment,
+    errand::{Done, ERRANDS_MAX},
+};
 
 /// Requests waiting (chosen: what a person can send in a burst).
 pub const QUEUE_REQUESTS: usize = 64;
@@ -61,6 +66,8 @@ pub struct Ends {
     pub reported: mpsc::Receiver<CommandId>,
     /// Where its answers go.
     pub answers: mpsc::Sender<Answer>,
+    /// Notified when something may lie on the shelf of snapshots.
+    pub sealed: Arc<Notify>,
 }
 
 /// Serves requests until told to stop, then those that were already queued.
@@ -73,6 +80,9 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
     for answer in containment.recover() {
         send(&mut containment, &mut ends, answer).await;
     }
+    ends.sealed.notify_one();
+    let (done, mut errands) = mpsc::channel(ERRANDS_MAX);
+    let halt = CancellationToken::new();
     let mut tending = tokio::time::interval(TEND_EVERY);
     tending.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -82,9 +92,10 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
             () = stop.cancelled(), if !ends.inbox.is_closed() => { ends.inbox.close(); continue }
             Some(command) = ends.reported.recv() => { containment.reported(command); continue }
             _ = tending.tick() => { tend(&mut containment, &mut said); continue }
+            Some(it) = errands.recv() => { settle(&mut containment, &mut ends, it).await; continue }
             request = ends.inbox.recv() => request,
         };
-        let Some(request) = request else { return };
+        let Some(request) = request else { break };
         match request {
             Request::Command { delivery, seen } => {
                 let command = cordon_shared::wire::command::peek(&delivery.signed);
@@ -111,6 +122,9 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
                 if let Some(answer) = answer {
                     send(&mut containment, &mut ends, answer).await;
                 }
+                for errand in containment.errands() {
+                    errand.start(done.clone(), halt.clone());
+                }
             }
             Request::Keyring(bundle) => match containment.take_keyring(&bundle) {
                 Ok(true) => info!("took keyring {:?}", containment.keyring_versions()),
@@ -124,6 +138,19 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
             }
         }
     }
+    halt.cancel();
+    while containment.under_way() > 0 {
+        let Some(it) = errands.recv().await else { return };
+        settle(&mut containment, &mut ends, it).await;
+    }
+}
+
+/// A long work has ended: its receipt goes out, and what it sealed may go up.
+async fn settle(containment: &mut Containment, ends: &mut Ends, done: Done) {
+    if let Some(answer) = containment.settle_errand(done) {
+        send(containment, ends, answer).await;
+    }
+    ends.sealed.notify_one();
 }
 
 /// Two system calls while the host is held, none while it is not. What is wrong is said once.

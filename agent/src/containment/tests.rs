@@ -85,7 +85,8 @@ impl Bed {
             host_tier: "standard".to_owned(),
             is_held: false,
             boot: BootId([1; 16]),
-            receipt_key: order::key(50),
+            receipt_key: Arc::new(order::key(50)),
+            kit: crate::snapshot::tests::kit(self.dir.path()),
             policy: self.policy.clone(),
             keyring: Some(keyring),
             journal: Journal::open(&self.dir.path().join("journal"), order::NOW).unwrap(),
@@ -249,7 +250,7 @@ async fn the_task_says_seen_after_the_answer_is_on_disk_and_serves_what_was_queu
     requests.send(Request::KeyringVersions(reply)).await.unwrap();
     stop.cancel();
     let (_safe, reported) = mpsc::channel(1);
-    task::run(bed.start(), Ends { inbox, reported, answers }, stop).await;
+    task::run(bed.start(), Ends { inbox, reported, answers, sealed: Arc::default() }, stop).await;
     assert_eq!(was_seen.await.unwrap(), CommandId::from_slice(&[0xcc; 16]).unwrap());
     assert_eq!(versions.await.unwrap(), (3, 7));
     let answer = outbox.recv().await.unwrap();
@@ -278,7 +279,7 @@ async fn a_burst_of_commands_and_their_reports_do_not_wait_for_each_other() {
             let _ended = safe.send(command).await;
         }
     };
-    let ends = Ends { inbox, reported, answers };
+    let ends = Ends { inbox, reported, answers, sealed: Arc::default() };
     let running = task::run(bed.start(), ends, stop.clone());
     let all = async { tokio::join!(burst, reporting, running) };
     let done = tokio::time::timeout(std::time::Duration::from_secs(20), all).await;

@@ -49,9 +49,13 @@ const SIBLINGS: &[Sibling] = &[
         "the identity of this host; pins the keyring's roots",
     ),
     ("agent::containment::linux", &["enroll", "sensor"], "finds cgroups as the sensors do"),
-    ("agent::containment", &["enroll"], "verifies, plans and executes; knows no network"),
+    (
+        "agent::containment",
+        &["enroll", "snapshot"],
+        "verifies, plans and executes, a snapshot too; knows no network",
+    ),
     ("agent::snapshot", &["sensor"], "collects and seals"),
-    ("agent::snapshot::upload", &["session", "sensor"], "the only part that sends"),
+    ("agent::snapshot::upload", &["enroll", "sensor"], "the only part that sends"),
     ("agent::health", &["sensor", "spool", "road"], "counts what the stages count"),
     ("agent::sandbox", &[], "gives up what is not needed"),
     ("collector", &["*"], "`lib.rs` and `main.rs` see everything"),
@@ -148,6 +152,12 @@ const NEVER: &[Ban] = &[
         "the spool keeps bytes; of events it knows the cause of a loss",
     ),
     ("agent::containment", &["tonic"], &[], "containment knows no network"),
+    (
+        "agent::snapshot",
+        &["tonic", "proto", "enroll"],
+        &["agent::snapshot::upload"],
+        "one part of it sends",
+    ),
     (
         "agent::containment",
         &["std::process", "rustix", "libc", "nix"],

@@ -74,6 +74,7 @@ impl<'a> Network<'a> {
             | Step::KillBirths(_)
             | Step::ConfirmGone(_)
             | Step::ConfirmStopped(_)
+            | Step::Snapshot(_)
             | Step::Thaw(_) => Done::Not("it is not about the network".to_owned()),
         }
     }

@@ -145,11 +145,26 @@ fn ct_2_a_tree_that_holds_the_agent_is_refused_as_a_whole() {
 fn every_action_without_a_plan_is_refused_as_unknown() {
     for action in order::actions() {
         let name = action.name();
-        if !matches!(name, "kill" | "suspend" | "resume" | "isolate" | "release") {
+        if !matches!(name, "kill" | "suspend" | "resume" | "isolate" | "release" | "snapshot") {
             let want = format!("unknown_action: this agent has no plan for `{name}`");
             assert_eq!(shown(action), want);
         }
     }
+}
+
+#[test]
+fn a_triage_is_planned_and_what_is_not_there_yet_is_refused_by_its_name() {
+    use cordon_shared::command::action::SnapshotProfile::{Full, Memory, Triage};
+
+    let of = |profile, bytes_max| {
+        shown(Action::Snapshot { profile, processes: vec![order::PROCESS], bytes_max })
+    };
+    let table = [of(Triage, 1 << 30), of(Triage, 0), of(Memory, 1 << 30), of(Full, 1 << 30)];
+    expect![[r#"
+        take agent.json, processes.jsonl, open_files.jsonl, maps.jsonl, sockets.jsonl, network.txt, sessions.jsonl, mounts.txt, modules.txt, bpf.jsonl, executable.1.bin, recent_files.jsonl, cron.jsonl, units.jsonl, startup.jsonl, authorized_keys.jsonl, users.txt
+        bad_input: a snapshot takes 1048576 bytes or more
+        unknown_action: this agent takes no snapshot of profile `memory` yet
+        unknown_action: this agent takes no snapshot of profile `full` yet"#]].assert_eq(&table.join("\n"));
 }
 
 #[test]

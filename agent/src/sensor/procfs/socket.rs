@@ -49,7 +49,8 @@ pub fn tcp(root: &Path) -> Vec<Socket> {
 }
 
 /// `sl local rem st tx:rx tr:tm retr uid timeout inode …`, addresses in hexadecimal host order.
-fn parse(line: &str) -> Option<Socket> {
+#[must_use]
+pub fn parse(line: &str) -> Option<Socket> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let local = address(fields.next()?)?;
     let remote = address(fields.next()?)?;

@@ -1,0 +1,102 @@
+//! Work that takes longer than a kill may wait: a snapshot.
+//!
+//! Beside the road: the intent is journaled as for any command, then the work goes to a thread of its
+//! own, and containment takes the next command. What came of it comes back through a bounded channel,
+//! and only then is there a receipt. [`ERRANDS_MAX`] are under way at one time; one more is answered
+//! `failed` at once, and nothing waits.
+//!
+//! At a stop, what is under way is told to end, and is answered before containment ends.
+
+use std::{fmt, panic::AssertUnwindSafe};
+
+use cordon_shared::{
+    digest::Sha256,
+    event::receipt::Verdict,
+    id::{CommandId, IncidentId},
+    time::{ClockSample, Timestamp},
+};
+use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Parts,
+    execute::{Report, snapshot},
+    plan::{Plan, Step},
+};
+
+/// Works under way at one time (chosen: one for each of two incidents; a third would slow the host
+/// that is to be helped).
+pub const ERRANDS_MAX: usize = 2;
+
+/// What the receipt will say of the command, whatever comes of the work.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    pub(super) command: CommandId,
+    pub(super) incident: Option<IncidentId>,
+    pub(super) sha256: Sha256,
+    pub(super) received: ClockSample,
+    pub(super) began: ClockSample,
+    pub(super) expires: Timestamp,
+    pub(super) reason: String,
+}
+
+/// What is done on the thread; it looks at the token often, and ends when it is cancelled.
+pub(super) type Work = Box<dyn FnOnce(&CancellationToken) -> Report + Send>;
+
+/// A work that is to be begun.
+pub struct Errand {
+    pub(super) ticket: Ticket,
+    pub(super) work: Work,
+}
+
+impl fmt::Debug for Errand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Errand({})", self.ticket.command)
+    }
+}
+
+/// A work that has ended.
+#[derive(Debug)]
+pub struct Done {
+    pub(super) ticket: Ticket,
+    pub(super) report: Report,
+}
+
+impl Errand {
+    /// Does it, here and now.
+    #[must_use]
+    pub fn run(self, stop: &CancellationToken) -> Done {
+        let Self { ticket, work } = self;
+        // A panic is a bug of ours: the command is answered all the same, or it would stay open.
+        let report = std::panic::catch_unwind(AssertUnwindSafe(|| work(stop)));
+        let report = report.unwrap_or_else(|_panic| failed("the agent stumbled; see its log"));
+        Done { ticket, report }
+    }
+
+    /// Does it on a thread of its own.
+    pub(super) fn start(self, done: mpsc::Sender<Done>, stop: CancellationToken) {
+        drop(spawn_blocking(move || {
+            // Nobody takes it when containment has ended: the next start says what is known.
+            let _ended = done.blocking_send(self.run(&stop));
+        }));
+    }
+}
+
+/// Nothing was done, for this reason.
+pub(super) fn failed(why: &str) -> Report {
+    let open = vec![super::execute::cut(why)];
+    Report { verdict: Verdict::Failed, refusal: None, steps: Vec::new(), open }
+}
+
+/// The work of a plan that is an errand.
+pub(super) fn work_of(ticket: &Ticket, plan: &Plan, parts: &Parts) -> Work {
+    for step in &plan.steps {
+        if let Step::Snapshot(plan) = step {
+            return snapshot::work(ticket, plan.clone(), &parts.kit);
+        }
+    }
+    Box::new(|_| failed("there is nothing to do"))
+}
+
+#[cfg(test)]
+mod tests;
