@@ -5,6 +5,7 @@
 //! the road, which ends when nobody holds its handle, after it has sealed and synced all it has.
 
 mod blind;
+mod error;
 mod heap;
 mod host;
 mod obey;
@@ -17,7 +18,6 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use cordon_shared::{
     entropy::{Entropy, SystemEntropy},
-    error::{Classify, Kind},
     event::health::SensorState,
     seglog::RealDisk,
     tasks::Tasks,
@@ -28,26 +28,22 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub use self::error::StartError;
 use self::sensors::{Sensed, Thread};
 use crate::{
     config::Config,
-    containment::{hold::file::FileError, journal::JournalError, keyring::StoreError, task},
+    containment::task,
     enrich::{self, Enricher},
     enroll::{
-        EnrollError,
         dial::Dial,
-        identity::{Files, Identity, IdentityError},
+        identity::{Files, Identity},
         renew::Renewal,
     },
     health,
     road::{self, Road},
     seal::Sealer,
-    sensor::SensorError,
     session::Session,
-    snapshot::{
-        shelf::{Shelf, ShelfError},
-        upload::Uploader,
-    },
+    snapshot::{shelf::Shelf, upload::Uploader},
     spool::{Settings, Spool, SpoolError},
 };
 
@@ -61,64 +57,6 @@ const GONE_LOOKS: u32 = 40;
 /// Receipts waiting for the road, and word of those that are safe (chosen: as containment's own
 /// queue).
 const ANSWERS_MAX: usize = task::QUEUE_REQUESTS;
-
-/// The agent did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No identity, or a damaged one.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The token did not become an identity.
-    #[error(transparent)]
-    Enroll(#[from] EnrollError),
-    /// The spool.
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
-    /// The journal of commands.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// Who holds this host isolated.
-    #[error(transparent)]
-    Holds(#[from] FileError),
-    /// The keyring.
-    #[error(transparent)]
-    Keyring(#[from] StoreError),
-    /// Where snapshots wait.
-    #[error(transparent)]
-    Shelf(#[from] ShelfError),
-    /// The configured scope is not there.
-    #[error("failed to find the scope")]
-    Scope(#[source] SensorError),
-    /// The configuration names no collector.
-    #[error("`collector` is not set: name at least one `host:port` in the configuration")]
-    NoCollector,
-    /// The system.
-    #[error("failed to {doing}")]
-    System {
-        /// What was being done.
-        doing: &'static str,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl Classify for StartError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Identity(error) => error.kind(),
-            Self::Enroll(error) => error.kind(),
-            Self::Spool(error) => error.kind(),
-            Self::Journal(error) => error.kind(),
-            Self::Holds(error) => error.kind(),
-            Self::Keyring(error) => error.kind(),
-            Self::Shelf(error) => error.kind(),
-            Self::Scope(error) => error.kind(),
-            Self::NoCollector => Kind::BadInput,
-            Self::System { .. } => Kind::Unavailable,
-        }
-    }
-}
 
 /// `run`: senses, spools and sends, until `stop`.
 ///

@@ -38,6 +38,8 @@ pub mod keyring;
 
 mod respond;
 
+mod recover;
+
 mod isolate;
 
 pub mod task;

@@ -10,6 +10,7 @@
 use std::{fmt, panic::AssertUnwindSafe};
 
 use cordon_shared::{
+    command::Command,
     digest::Sha256,
     event::receipt::Verdict,
     id::{CommandId, IncidentId},
@@ -17,11 +18,15 @@ use cordon_shared::{
 };
 use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use super::{
-    Parts,
+    Answer, Containment, Parts,
     execute::{Report, snapshot},
+    hold::Now,
+    link::LinkFacts,
     plan::{Plan, Step},
+    respond::About,
 };
 
 /// Works under way at one time (chosen: one for each of two incidents; a third would slow the host
@@ -96,6 +101,62 @@ pub(super) fn work_of(ticket: &Ticket, plan: &Plan, parts: &Parts) -> Work {
         }
     }
     Box::new(|_| failed("there is nothing to do"))
+}
+
+impl Containment {
+    /// Lets a long work be begun, if its conditions hold: it is answered when it has ended.
+    pub(super) fn send_out(
+        &mut self,
+        about: About,
+        command: &Command,
+        plan: &Plan,
+        (link, now): (&LinkFacts, &Now),
+    ) -> Option<Answer> {
+        let conditions = plan.conditions();
+        if !conditions.steps.is_empty() {
+            let began = self.parts.clock.sample();
+            let report = self.execute(command, &conditions, (link, now));
+            if report.verdict != Verdict::Complete {
+                let receipt = self.receipt(about, report, &command.reason, began);
+                return self.conclude(&receipt, command.expires);
+            }
+        }
+        let ticket = Ticket {
+            command: about.id,
+            incident: about.incident,
+            sha256: about.sha256,
+            received: about.received,
+            began: self.parts.clock.sample(),
+            expires: command.expires,
+            reason: command.reason.clone(),
+        };
+        let work = work_of(&ticket, plan, &self.parts);
+        self.under_way += 1;
+        self.errands.push(Errand { ticket, work });
+        None
+    }
+
+    /// Long works that are to be begun now, by whoever drives this.
+    pub fn errands(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.errands)
+    }
+
+    /// How many long works are not answered yet.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// Answers a command whose long work has ended.
+    pub fn settle_errand(&mut self, done: Done) -> Option<Answer> {
+        let Done { ticket, report } = done;
+        self.under_way = self.under_way.saturating_sub(1);
+        let Ticket { command: id, incident, sha256, received, began, expires, reason } = ticket;
+        info!("{id}: {}", report.verdict.as_str());
+        let about = About { id, incident, sha256, received };
+        let receipt = self.receipt(about, report, &reason, began);
+        self.conclude(&receipt, expires)
+    }
 }
 
 #[cfg(test)]

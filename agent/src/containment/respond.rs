@@ -10,18 +10,18 @@ use cordon_shared::{
     },
     id::{CommandId, IncidentId},
     keyring::Bundle,
-    time::{Boottime, ClockSample, Timestamp},
+    time::{ClockSample, Timestamp},
     wire,
 };
 use tracing::{error, info, warn};
 
 use super::{
     Answer, Beacon, Containment, Mode, Parts,
-    errand::{self, Done, ERRANDS_MAX, Errand, Ticket},
-    execute::{Doors, Report, cut, execute, rehearse, snapshot},
+    errand::{self, ERRANDS_MAX},
+    execute::{Doors, Report, cut, execute, rehearse},
     hold::Now,
-    host::{HostError, HostFacts, State},
-    journal::{Deed, DeedKind, Intent},
+    host::{HostError, HostFacts},
+    journal::{Deed, Intent},
     keyring::StoreError,
     link::LinkFacts,
     plan::{self, Plan, plan},
@@ -33,63 +33,6 @@ impl Containment {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self { parts, beacon: None, is_tended: false, errands: Vec::new(), under_way: 0 }
-    }
-
-    /// What a restart owes: receipts that are not known to be safe, and one for each command that a
-    /// crash left unfinished, saying what is known (F-37).
-    pub fn recover(&mut self) -> Vec<Answer> {
-        for intent in self.parts.journal.unfinished() {
-            let report = self.aftermath(&intent);
-            let now = self.parts.clock.sample();
-            // As long ago by either clock; only the wall clock was kept.
-            let ago = now.realtime.since(intent.realtime).as_nanos();
-            let ago_ns = u64::try_from(ago).unwrap_or(u64::MAX);
-            let boottime = Boottime::from_ns(now.boottime.as_ns().saturating_sub(ago_ns));
-            let began = ClockSample { realtime: intent.realtime, boottime };
-            let receipt = Receipt {
-                command: intent.command,
-                agent: self.parts.agent,
-                incident: intent.incident,
-                verdict: report.verdict,
-                refusal: None,
-                detail: "begun before a restart of the agent".to_owned(),
-                steps: report.steps,
-                open: report.open,
-                findings: Vec::new(),
-                ledger: Vec::new(),
-                received: began,
-                began,
-                ended: now,
-                command_sha256: intent.payload_sha256,
-            };
-            drop(self.conclude(&receipt, intent.expires));
-        }
-        let unreported = self.parts.journal.unreported();
-        unreported.into_iter().map(|(command, signed)| self.answer(command, signed)).collect()
-    }
-
-    /// What is known of a deed that a crash interrupted. A process of an earlier boot has ended.
-    fn aftermath(&self, intent: &Intent) -> Report {
-        if let Some(sealed) = self.parts.kit.shelf.find(intent.command) {
-            return snapshot::report(&sealed.manifest);
-        }
-        let Deed { kind, process, is_tree } = intent.deed;
-        let (mut verdict, mut open) = (Verdict::Unknown, Vec::new());
-        let is_gone = intent.boot != self.parts.boot
-            || matches!(self.parts.host.state(process), Ok(State::Gone));
-        match kind {
-            DeedKind::Kill if is_gone && (!is_tree || intent.boot != self.parts.boot) => {
-                verdict = Verdict::Complete;
-            }
-            DeedKind::Kill if is_gone => {
-                open.push(format!("{} has ended; its tree is not known", process.pid));
-            }
-            DeedKind::Kill | DeedKind::Suspend | DeedKind::Resume => {
-                open.push(format!("{} may be as it was, stopped, or ended", process.pid));
-            }
-            DeedKind::Other => open.push("how far it got is not known".to_owned()),
-        }
-        Report { verdict, refusal: None, steps: Vec::new(), open }
     }
 
     /// Obeys a command, or says why not; never twice (CM-2, F-33).
@@ -205,60 +148,6 @@ impl Containment {
         self.conclude(&receipt, command.expires)
     }
 
-    /// Lets a long work be begun, if its conditions hold: it is answered when it has ended.
-    fn send_out(
-        &mut self,
-        about: About,
-        command: &Command,
-        plan: &Plan,
-        (link, now): (&LinkFacts, &Now),
-    ) -> Option<Answer> {
-        let conditions = plan.conditions();
-        if !conditions.steps.is_empty() {
-            let began = self.parts.clock.sample();
-            let report = self.execute(command, &conditions, (link, now));
-            if report.verdict != Verdict::Complete {
-                let receipt = self.receipt(about, report, &command.reason, began);
-                return self.conclude(&receipt, command.expires);
-            }
-        }
-        let ticket = Ticket {
-            command: about.id,
-            incident: about.incident,
-            sha256: about.sha256,
-            received: about.received,
-            began: self.parts.clock.sample(),
-            expires: command.expires,
-            reason: command.reason.clone(),
-        };
-        let work = errand::work_of(&ticket, plan, &self.parts);
-        self.under_way += 1;
-        self.errands.push(Errand { ticket, work });
-        None
-    }
-
-    /// Long works that are to be begun now, by whoever drives this.
-    pub fn errands(&mut self) -> Vec<Errand> {
-        std::mem::take(&mut self.errands)
-    }
-
-    /// How many long works are not answered yet.
-    #[must_use]
-    pub fn under_way(&self) -> usize {
-        self.under_way
-    }
-
-    /// Answers a command whose long work has ended.
-    pub fn settle_errand(&mut self, done: Done) -> Option<Answer> {
-        let Done { ticket, report } = done;
-        self.under_way = self.under_way.saturating_sub(1);
-        let Ticket { command: id, incident, sha256, received, began, expires, reason } = ticket;
-        info!("{id}: {}", report.verdict.as_str());
-        let about = About { id, incident, sha256, received };
-        let receipt = self.receipt(about, report, &reason, began);
-        self.conclude(&receipt, expires)
-    }
-
     /// One look at the network, for what concerns it.
     fn look(&self, command: &Command) -> Result<LinkFacts, HostError> {
         let is_meant = matches!(command.action, Action::Isolate { .. } | Action::Release { .. });
@@ -269,7 +158,7 @@ impl Containment {
         }
     }
 
-    fn execute(
+    pub(super) fn execute(
         &mut self,
         command: &Command,
         plan: &Plan,
@@ -347,7 +236,13 @@ impl Containment {
         }
     }
 
-    fn receipt(&self, about: About, report: Report, detail: &str, began: ClockSample) -> Receipt {
+    pub(super) fn receipt(
+        &self,
+        about: About,
+        report: Report,
+        detail: &str,
+        began: ClockSample,
+    ) -> Receipt {
         Receipt {
             command: about.id,
             agent: self.parts.agent,
@@ -367,7 +262,7 @@ impl Containment {
     }
 
     /// Makes a receipt durable, then hands it out.
-    fn conclude(&mut self, receipt: &Receipt, expires: Timestamp) -> Option<Answer> {
+    pub(super) fn conclude(&mut self, receipt: &Receipt, expires: Timestamp) -> Option<Answer> {
         let signed = wire::receipt::sign(receipt, &self.parts.receipt_key);
         let ended = self.parts.journal.end(
             receipt.command,
@@ -382,7 +277,7 @@ impl Containment {
         Some(self.answer(receipt.command, signed))
     }
 
-    fn answer(&self, command: CommandId, signed: SignedBytes) -> Answer {
+    pub(super) fn answer(&self, command: CommandId, signed: SignedBytes) -> Answer {
         let ClockSample { boottime, realtime } = self.parts.clock.sample();
         let body = Body::Receipt(signed);
         Answer { command, event: Event { boottime, realtime, exercise: None, body } }
@@ -428,9 +323,9 @@ impl Containment {
 
 /// What every receipt repeats of its command.
 #[derive(Clone, Copy)]
-struct About {
-    id: CommandId,
-    incident: Option<IncidentId>,
-    sha256: Sha256,
-    received: ClockSample,
+pub(super) struct About {
+    pub(super) id: CommandId,
+    pub(super) incident: Option<IncidentId>,
+    pub(super) sha256: Sha256,
+    pub(super) received: ClockSample,
 }
