@@ -1,4 +1,4 @@
-//! Why the agent did not start.
+//! Why the agent did not start, by what a person can do about it.
 
 use cordon_shared::error::{Classify, Kind};
 
