@@ -13,11 +13,15 @@ pub mod engine;
 
 pub mod field;
 
+pub mod logsource;
+
 pub mod matcher;
 
 pub mod parse;
 
 pub mod pattern;
+
+pub mod row;
 
 pub mod rule;
 

@@ -27,6 +27,8 @@ pub mod lake;
 
 pub mod detect;
 
+pub mod rulefile;
+
 pub mod watch;
 
 pub mod incident;

@@ -122,8 +122,8 @@ impl Engine {
     pub fn matches<'a>(
         &'a self,
         source: Source,
-        fields: &'a dyn Fields,
-    ) -> impl Iterator<Item = &'a RuleSummary> {
+        fields: &dyn Fields,
+    ) -> impl Iterator<Item = &'a RuleSummary> + use<'a> {
         let group = self.groups.get(&source);
         let matches = group.map(|it| it.program.matches(fields)).unwrap_or_default();
         matches.into_iter().filter_map(move |rule| Some(&group?.rules.get(rule)?.summary))

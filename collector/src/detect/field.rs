@@ -25,7 +25,7 @@ pub trait Fields {
 }
 
 /// Names that rules may use of our own events, those of the process first.
-const NAMES: &[&str] = &[
+pub(super) const NAMES: &[&str] = &[
     "Image",
     "CommandLine",
     "CurrentDirectory",
@@ -72,7 +72,10 @@ pub fn sources(event: &Event) -> &'static [Source] {
             }
             network::Action::Close | network::Action::Fail => &[],
         },
-        Body::LogRecord(record) => log_sources(record),
+        Body::LogRecord(record) => {
+            let name = if record.unit.is_empty() { &record.source } else { &record.unit };
+            log_sources(&shown(name.as_bytes()))
+        }
         Body::ProcessLaunch(_)
         | Body::ProcessExit(_)
         | Body::CredentialChange(_)
@@ -89,10 +92,8 @@ pub fn sources(event: &Event) -> &'static [Source] {
 }
 
 /// By the program that wrote the line, else by the log in which it stood.
-fn log_sources(record: &login::LogRecord) -> &'static [Source] {
-    let name = if record.unit.is_empty() { &record.source } else { &record.unit };
-    let name = shown(name.as_bytes());
-    match name.strip_suffix(".service").unwrap_or(&name) {
+pub(super) fn log_sources(name: &str) -> &'static [Source] {
+    match name.strip_suffix(".service").unwrap_or(name) {
         "audit" | "auditd" => &[Source::Auditd, Source::Linux],
         "ssh" | "sshd" => &[Source::Sshd, Source::Auth, Source::Linux],
         "sudo" => &[Source::Sudo, Source::Auth, Source::Linux],

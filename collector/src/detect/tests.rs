@@ -1,8 +1,10 @@
 mod condition;
 mod encoding;
 mod keyword;
+mod logsource;
 mod modifier;
 mod naive;
+mod row;
 mod same;
 mod shipped;
 mod sigmahq;

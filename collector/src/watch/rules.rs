@@ -4,7 +4,6 @@
 //! batches go through; what cannot be loaded is named with file, line and reason, and the others load.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,13 +12,10 @@ use arc_swap::ArcSwap;
 use cordon_shared::detection::RuleSummary;
 use tracing::{info, warn};
 
-use crate::detect::{SHIPPED, engine::Engine, parse::RULE_BYTES_MAX};
-
-/// Rules of one folder (chosen: five times all that SigmaHQ has).
-const FILES_MAX: usize = 20_000;
-
-/// Folders inside each other (chosen; a link that leads back ends here too).
-const DEPTH_MAX: usize = 8;
+use crate::{
+    detect::{SHIPPED, engine::Engine},
+    rulefile,
+};
 
 /// The rules in force.
 #[derive(Debug)]
@@ -78,60 +74,14 @@ impl Rules {
 fn load(dir: Option<&Path>) -> Loaded {
     let mut files: Vec<(String, String)> =
         SHIPPED.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
-    let mut problems = Vec::new();
-    if let Some(dir) = dir {
-        let mut paths = Vec::new();
-        find(dir, DEPTH_MAX, &mut paths, &mut problems);
-        paths.sort();
-        for path in paths {
-            match read(&path) {
-                Ok(text) => files.push((path.display().to_string(), text)),
-                Err(reason) => problems.push(format!("{}: {reason}", path.display())),
-            }
-        }
-    }
+    let mut read = dir.map(rulefile::read).unwrap_or_default();
+    files.append(&mut read.files);
+    let mut problems = read.problems;
     let engine = Engine::new(files.iter().map(|(file, text)| (file.as_str(), text.as_str())));
     problems.extend(engine.problems().iter().map(|it| format!("{}: {}", it.file, it.error)));
     info!(rules = engine.rules().count(), problems = problems.len(), "the rules are loaded");
     problems.iter().for_each(|it| warn!("a rule is not loaded: {it}"));
     Loaded { engine: Arc::new(engine), problems }
-}
-
-/// The rule files below a folder.
-fn find(dir: &Path, depth: usize, paths: &mut Vec<PathBuf>, problems: &mut Vec<String>) {
-    let mut refuse = |reason: &dyn std::fmt::Display| {
-        problems.push(format!("{}: {reason}", dir.display()));
-    };
-    if depth == 0 {
-        return refuse(&"folders are nested more than 8 deep");
-    }
-    let entries = match fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
-        Ok(entries) => entries,
-        Err(error) => return refuse(&error),
-    };
-    for entry in entries {
-        if paths.len() >= FILES_MAX {
-            return problems.push(format!("{}: more than {FILES_MAX} rules", dir.display()));
-        }
-        let path = entry.path();
-        let is_rule = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
-        if path.is_dir() {
-            find(&path, depth - 1, paths, problems);
-        } else if is_rule {
-            paths.push(path);
-        }
-    }
-}
-
-/// A file's text, or why it is no rule. What is too large is not read.
-fn read(path: &Path) -> Result<String, String> {
-    let meta = fs::metadata(path).map_err(|error| error.to_string())?;
-    let is_too_large = usize::try_from(meta.len()).map_or(true, |it| it > RULE_BYTES_MAX);
-    if !meta.is_file() || is_too_large {
-        return Err(format!("a rule must be a file of at most {RULE_BYTES_MAX} bytes"));
-    }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_not_text| "a rule must be UTF-8".to_owned())
 }
 
 #[cfg(test)]

@@ -12,4 +12,5 @@ mod detect;
 mod duckdb;
 mod enrol;
 mod isolate;
+mod replay;
 mod stream;

@@ -83,6 +83,7 @@ const SIBLINGS: &[Sibling] = &[
     ),
     ("collector::lake::error", &["ingest"], "why the journal could not keep what is set aside"),
     ("collector::detect", &[], "pure: events to detections"),
+    ("collector::rulefile", &["detect"], "finds rule files and reads them, for watch and replay"),
     ("collector::incident", &["store"], "detections to incidents"),
     ("collector::incident::phase", &[], "pure"),
     ("collector::incident::assemble", &[], "pure"),
@@ -107,7 +108,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::notice", &[], "what is new, for those who watch now"),
     (
         "collector::watch",
-        &["ingest", "detect", "incident", "response", "notice", "store", "metric"],
+        &["ingest", "detect", "rulefile", "incident", "response", "notice", "store", "metric"],
         "runs the rules over what arrives",
     ),
     ("collector::api", &["store", "lake", "response", "auth", "pki", "incident", "notice"], "REST"),
@@ -205,7 +206,7 @@ const PURE: &[&str] = &[
 ];
 
 /// What the responder's tool may name of the collector all the same.
-const CORDON_MAY: &[&str] = &["collector::detect", "collector::api::view"];
+const CORDON_MAY: &[&str] = &["collector::detect", "collector::rulefile", "collector::api::view"];
 
 /// Judges every path that the sources name.
 fn layers(tree: &Tree) -> Vec<Finding> {

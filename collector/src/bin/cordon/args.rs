@@ -1,6 +1,7 @@
 //! What was typed, before anything is done about it.
 
 pub(crate) mod contain;
+pub(crate) mod detect;
 pub(crate) mod event;
 pub(crate) mod fleet;
 pub(crate) mod key;
@@ -69,6 +70,8 @@ pub(crate) enum Verb {
     /// What a rule found.
     #[command(subcommand)]
     Detection(Show),
+    /// Run rules over events in a file; needs no collector.
+    Detect(detect::Detect),
     /// What people respond to.
     #[command(subcommand)]
     Incident(Show),

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod case;
 pub(crate) mod contain;
+pub(crate) mod detect;
 pub(crate) mod event;
 pub(crate) mod fleet;
 pub(crate) mod keyring;
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Host(host) => fleet::host(&client()?, output, host),
         Verb::Event(event) => event::run(&client()?, output, event),
         Verb::Detection(show) => case::detection(&client()?, output, show),
+        Verb::Detect(asked) => detect::run(output, asked),
         Verb::Incident(show) => case::incident(&client()?, output, show),
         Verb::Command(show) => case::command(&client()?, output, show),
         Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),

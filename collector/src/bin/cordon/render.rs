@@ -239,10 +239,24 @@ pub(crate) fn say(text: &str) -> anyhow::Result<()> {
 /// [`Unread`] when nobody reads any more; else the disk's.
 pub(crate) fn raw(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// What became of writing to the output.
+///
+/// # Errors
+/// [`Unread`] when nobody reads any more; else the disk's.
+pub(crate) fn written(done: io::Result<()>) -> anyhow::Result<()> {
+    match done {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Unread.into()),
         done => Ok(done?),
     }
+}
+
+/// Tells the person at the terminal something beside the output.
+#[expect(clippy::print_stderr, reason = "what is beside the output is for the person")]
+pub(crate) fn warn(text: &str) {
+    eprintln!("cordon: {}", safe_lines(text));
 }
 
 #[cfg(test)]
