@@ -18,6 +18,7 @@ mod incident;
 mod keyring;
 mod live;
 mod openapi;
+mod report;
 mod rule;
 mod serve;
 mod token;
@@ -74,6 +75,7 @@ const ROUTES: &[(&str, &str, Right)] = &[
     ("GET", "/api/v1/incidents", Right::Look),
     ("GET", "/api/v1/incidents/{incident}", Right::Look),
     ("GET", "/api/v1/incidents/{incident}/timeline", Right::Look),
+    ("GET", "/api/v1/incidents/{incident}/report", Right::ReadEvents),
     ("GET", "/api/v1/commands", Right::Look),
     ("POST", "/api/v1/commands", Right::HandInCommands),
     ("GET", "/api/v1/commands/{command}", Right::Look),

@@ -35,6 +35,8 @@ pub mod incident;
 
 pub mod response;
 
+pub mod report;
+
 pub mod notice;
 
 pub mod store;

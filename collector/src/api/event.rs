@@ -147,7 +147,7 @@ fn is_class(uid: u32) -> bool {
 }
 
 /// Runs a search beside the runtime's threads.
-async fn beside<T: Send + 'static>(
+pub(super) async fn beside<T: Send + 'static>(
     lake: &Lake,
     run: impl FnOnce(&Lake) -> Result<T, LakeError> + Send + 'static,
 ) -> Result<T, ApiError> {

@@ -7,7 +7,9 @@ use axum::{http::header, response::IntoResponse};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, audit, command, detection, event, health, incident, keyring, live, rule, token};
+use super::{
+    Api, audit, command, detection, event, health, incident, keyring, live, report, rule, token,
+};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -29,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(incident::list))
         .routes(routes!(incident::show))
         .routes(routes!(incident::timeline))
+        .routes(routes!(report::show))
         .routes(routes!(command::list, command::issue))
         .routes(routes!(command::show))
         .routes(routes!(keyring::show, keyring::install))

@@ -154,6 +154,7 @@ async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
         GET /api/v1/incidents: viewer analyst responder lead admin
         GET /api/v1/incidents/{incident}: viewer analyst responder lead admin
         GET /api/v1/incidents/{incident}/timeline: viewer analyst responder lead admin
+        GET /api/v1/incidents/{incident}/report: analyst responder lead admin
         GET /api/v1/commands: viewer analyst responder lead admin
         POST /api/v1/commands: responder lead admin
         GET /api/v1/commands/{command}: viewer analyst responder lead admin

@@ -111,7 +111,11 @@ const SIBLINGS: &[Sibling] = &[
         &["ingest", "detect", "rulefile", "incident", "response", "notice", "store", "metric"],
         "runs the rules over what arrives",
     ),
-    ("collector::api", &["store", "lake", "response", "auth", "pki", "incident", "notice"], "REST"),
+    (
+        "collector::api",
+        &["store", "lake", "response", "auth", "pki", "incident", "notice", "report"],
+        "REST",
+    ),
     ("collector::console", &["api", "auth", "store"], "pages"),
 ];
 

@@ -5,6 +5,7 @@ pub(crate) mod detect;
 pub(crate) mod event;
 pub(crate) mod fleet;
 pub(crate) mod key;
+pub(crate) mod report;
 pub(crate) mod rule;
 
 use std::{path::PathBuf, time::Duration};
@@ -75,6 +76,8 @@ pub(crate) enum Verb {
     /// What people respond to.
     #[command(subcommand)]
     Incident(Show),
+    /// What happened, what was done, what remains: a page, a text, or JSON.
+    Report(report::Report),
     /// Signed orders to agents, and their receipts.
     #[command(subcommand)]
     Command(Show),

@@ -115,6 +115,19 @@ impl Client {
         self.read(asked.header("authorization", &self.bearer).call())
     }
 
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(crate) fn text(&self, path: &str, query: &Query) -> anyhow::Result<String> {
+        let asked = self.agent.get(format!("{}{path}", self.url));
+        let asked = asked.query_pairs(query.iter().map(|(name, value)| (*name, value.as_str())));
+        let asked = asked.config().timeout_global(Some(ANSWERS_WITHIN)).build();
+        let mut answer = self.judge(asked.header("authorization", &self.bearer).call())?;
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
+        body.with_context(|| format!("read the answer of {}", self.url))
+    }
+
     /// Has something made or done.
     ///
     /// # Errors

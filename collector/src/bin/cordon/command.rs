@@ -9,6 +9,7 @@ pub(crate) mod fleet;
 pub(crate) mod keyring;
 pub(crate) mod login;
 pub(crate) mod manual;
+pub(crate) mod report;
 pub(crate) mod rule;
 
 use crate::{
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Detection(show) => case::detection(&client()?, output, show),
         Verb::Detect(asked) => detect::run(output, asked),
         Verb::Incident(show) => case::incident(&client()?, output, show),
+        Verb::Report(asked) => report::run(&client()?, asked),
         Verb::Command(show) => case::command(&client()?, output, show),
         Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),
         Verb::Release(asked) => contain::release(&client()?, output, asked),
