@@ -1,9 +1,12 @@
 //! Detections to incidents: which detection belongs where, and which phase follows which.
 //!
-//! On the road: the watch asks, the store makes it true. The two halves are pure: [`assemble`] says
-//! where a detection goes, [`phase`] moves the six phases and nothing else does (IN-1).
+//! On the road: the watch asks, the store makes it true. The halves are pure: [`assemble`] says where a
+//! detection goes, [`phase`] moves the six phases and nothing else does (IN-1), [`gate`] says what a
+//! phase waits for.
 
 pub mod assemble;
+
+pub mod gate;
 
 pub mod phase;
 

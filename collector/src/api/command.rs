@@ -15,7 +15,7 @@ use cordon_shared::{
 use super::{Api, ApiError, Paging, keyring, shown, view};
 use crate::{
     auth::Principal,
-    incident::phase::{self, Trigger},
+    incident::phase::{self, Deed, Trigger},
     response::admit::{Audience, admit},
     store::{CommandRow, Standing, StoreError},
 };
@@ -82,7 +82,8 @@ pub(super) async fn issue(
     if let Some(incident) = new.incident {
         api.store.incident(incident).await?;
     }
-    api.store.add_command(&new, &by, |it| phase::next(it, Trigger::Ordered)).await?;
+    let trigger = Trigger::Ordered(Deed::of(new.action));
+    api.store.add_command(&new, &by, |it| phase::next(it, trigger)).await?;
     (api.wake)();
     Ok(Json(command(&api.store.command(id).await?)))
 }

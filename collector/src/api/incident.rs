@@ -25,12 +25,23 @@ pub(super) async fn list(
 /// One incident.
 #[utoipa::path(get, path = "/api/v1/incidents/{incident}", operation_id = "incident_show",
     tag = "incidents", params(("incident" = String, Path, description = "its id")),
-    responses((status = 200, body = view::Incident)))]
+    responses((status = 200, body = view::WholeIncident)))]
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-) -> Result<Json<view::Incident>, ApiError> {
-    Ok(Json(incident(&api.store.incident(parse(&id)?).await?)))
+) -> Result<Json<view::WholeIncident>, ApiError> {
+    let row = api.store.incident(parse(&id)?).await?;
+    Ok(Json(view::WholeIncident {
+        incident: incident(&row),
+        gates: Vec::new(),
+        scope: Vec::new(),
+        indicators: Vec::new(),
+        sweep: view::Sweep::default(),
+        rescan: view::Sweep::default(),
+        tasks: Vec::new(),
+        notes: Vec::new(),
+        passages: Vec::new(),
+    }))
 }
 
 /// What happened, oldest first; `cursor` is the number of the last entry seen.
@@ -79,10 +90,19 @@ fn incident(row: &IncidentRow) -> view::Incident {
         title: row.title.clone(),
         severity: row.severity.as_str().to_owned(),
         state: row.state.clone(),
+        verdict: None,
+        verdict_reason: None,
+        verdict_by: None,
+        lead: None,
         host_id: row.host.to_string(),
         agent_id: row.agent.to_string(),
         opened: shown(row.opened),
         updated: shown(row.updated),
+        watch_from: None,
+        watch_until: None,
+        closed: None,
+        closed_by: None,
+        closed_reason: None,
         phases: phases.collect(),
     }
 }

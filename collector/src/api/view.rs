@@ -4,11 +4,17 @@
 //! Nothing here is a domain type, so that what is inside can change.
 
 mod command;
+mod incident;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::command::{Command, SignedCommand};
+pub use self::incident::{
+    Assignment, End, Entry, Gate, Incident, Indicator, Judgement, NewIncident, NewNote,
+    NewSeverity, NewTask, Passage, Phase, PhaseMove, ScopeChange, ScopeHost, Sweep, Task,
+    TaskChange, WholeIncident,
+};
 
 /// A page of a list, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -204,59 +210,6 @@ pub struct Detection {
     pub last: String,
     /// When it was found.
     pub created: String,
-}
-
-/// A phase of an incident.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Phase {
-    /// `preparation` to `lessons_learned`.
-    pub phase: String,
-    /// `pending`, `active`, `done` or `reopened`.
-    pub state: String,
-    /// Since when.
-    pub since: String,
-}
-
-/// An incident.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Incident {
-    /// Its name.
-    pub incident_id: String,
-    /// What it is about.
-    pub title: String,
-    /// The highest of its detections.
-    pub severity: String,
-    /// `open` or `closed`.
-    pub state: String,
-    /// The first host.
-    pub host_id: String,
-    /// Its agent.
-    pub agent_id: String,
-    /// When it was opened.
-    pub opened: String,
-    /// When something last happened.
-    pub updated: String,
-    /// The six phases.
-    pub phases: Vec<Phase>,
-}
-
-/// An entry of an incident's timeline.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Entry {
-    /// Rises by one.
-    pub number: u64,
-    /// When it happened.
-    pub at: String,
-    /// When the collector learned of it.
-    pub recorded: String,
-    /// `detection`, `command`, `receipt`, `phase`, …
-    pub kind: String,
-    /// Who did it.
-    pub actor: String,
-    /// In words.
-    pub text: String,
-    /// What it is about.
-    pub object: String,
 }
 
 /// A rule that is loaded.

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    incident::phase::{self, Trigger},
+    incident::phase::{self, Deed, Trigger},
     metric::{self, Count},
     notice::Board,
     store::{Closing, CommandRow, NewEntry, Store, StoreError},
@@ -131,9 +131,8 @@ pub async fn close(
         receipt: wire::signed::encode(&claim.signed),
         event: claim.event,
     };
-    let trigger = Trigger::Answered(receipt.verdict);
-    let step = |it: &_| if contains(&command.action) { phase::next(it, trigger) } else { None };
-    if !store.close_command(&closing, now, step).await? {
+    let trigger = Trigger::Answered(Deed::of(&command.action), receipt.verdict);
+    if !store.close_command(&closing, now, |it| phase::next(it, trigger)).await? {
         return Ok(None);
     }
     metric::commands_closed(closing.verdict);
@@ -184,23 +183,6 @@ fn detail(receipt: &Receipt) -> String {
         detail = format!("{detail}; open: {}", receipt.open.join(", "));
     }
     detail.chars().take(DETAIL_CHARS_MAX).collect()
-}
-
-/// Whether an action, by its name, is one that contains.
-fn contains(action: &str) -> bool {
-    matches!(
-        action,
-        "kill"
-            | "suspend"
-            | "isolate"
-            | "block"
-            | "cut"
-            | "quarantine"
-            | "lock-account"
-            | "end-sessions"
-            | "disable-unit"
-            | "renew"
-    )
 }
 
 /// Lets commands expire whose receipts did not come, until told to stop (CM-3).

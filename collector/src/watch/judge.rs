@@ -22,7 +22,7 @@ use super::Parts;
 use crate::{
     incident::{
         self,
-        phase::{self, Trigger},
+        phase::{self, Deed, Trigger},
     },
     response::{
         decide::{DEEDS_WINDOW, Ground, Host, decide},
@@ -181,6 +181,6 @@ impl Judge for Docket<'_> {
     }
 
     fn ordered(&mut self, phases: &Phases) -> Option<Phases> {
-        phase::next(phases, Trigger::Ordered)
+        phase::next(phases, Trigger::Ordered(Deed::Contains))
     }
 }

@@ -86,6 +86,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::rulefile", &["detect"], "finds rule files and reads them, for watch and replay"),
     ("collector::incident", &["store"], "detections to incidents"),
     ("collector::incident::phase", &[], "pure"),
+    ("collector::incident::gate", &[], "pure"),
     ("collector::incident::assemble", &[], "pure"),
     (
         "collector::response",
@@ -186,6 +187,7 @@ const NEVER: &[Ban] = &[
     ),
     ("collector::detect", PURE, &[], "detection is pure"),
     ("collector::incident::phase", PURE, &[], "the lifecycle is a table"),
+    ("collector::incident::gate", PURE, &[], "what a phase waits for is a function of facts"),
     ("collector::incident::assemble", PURE, &[], "the core is pure"),
     ("collector::response::decide", PURE, &[], "policy is a function"),
     ("collector::playbook::run", PURE, &[], "the next step is a function"),

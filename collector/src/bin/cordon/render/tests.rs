@@ -49,6 +49,7 @@ fn incident(title: &str) -> view::Incident {
         opened: "2026-11-24T07:15:44.5Z".to_owned(),
         updated: String::new(),
         phases: Vec::new(),
+        ..view::Incident::default()
     }
 }
 
