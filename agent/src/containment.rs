@@ -42,6 +42,8 @@ mod recover;
 
 mod isolate;
 
+mod news;
+
 pub mod task;
 
 use std::{fmt, sync::Arc};
@@ -56,7 +58,7 @@ use cordon_shared::{
 
 use self::{
     citation::Witness, errand::Errand, hold::book::Book, host::Host, journal::Journal,
-    keyring::Store, link::Link,
+    keyring::Store, link::Link, news::News,
 };
 use crate::snapshot::Kit;
 
@@ -148,6 +150,8 @@ pub struct Containment {
     errands: Vec<Errand>,
     /// Long works that are not answered yet.
     under_way: usize,
+    /// What happened to the network without a command, and was not told yet.
+    news: News,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::{
 };
 
 use cordon_shared::{
+    command::scope::LeaseEnd,
     crypto::signing::SigningKey,
     entropy::SystemEntropy,
     event::Body,
@@ -132,11 +133,20 @@ pub(super) fn isolation(config: &Config) -> Vec<String> {
         let until = match hold.lease {
             _ if hold.is_overdue => "; its lease has ended, and it stays".to_owned(),
             Some(lease) => {
-                format!("; its lease ends {}", hold.since.saturating_add(lease.duration))
+                let end = hold.since.saturating_add(lease.duration);
+                let stays = if lease.end == LeaseEnd::Hold { ", and it stays" } else { "" };
+                format!("; its lease ends {end}{stays}")
             }
             None => "; it has no end".to_owned(),
         };
-        format!("isolated by command {command}{of}, since {}{until}", hold.since)
+        let by = match hold.holders.is_empty() {
+            true => String::new(),
+            false => format!(
+                "; signed by {}",
+                hold.holders.iter().map(String::as_str).collect::<Vec<_>>().join(" and ")
+            ),
+        };
+        format!("isolated by command {command}{of}, since {}{until}{by}", hold.since)
     };
     holds.iter().map(line).collect()
 }
@@ -170,6 +180,7 @@ pub(super) async fn receipts(
 ) {
     while let Some(Answer { command, event }) = answers.recv().await {
         let body = Box::new(event.body);
+        let is_receipt = matches!(*body, Body::Receipt(_));
         let spooled = loop {
             let body: Box<Body> = body.clone();
             match road.query(|reply| road::Request::Own(body, Some(reply))).await {
@@ -181,7 +192,7 @@ pub(super) async fn receipts(
                 told => break told.is_some(),
             }
         };
-        if spooled {
+        if spooled && is_receipt {
             // Containment may have ended: then it is handed out once more after the next start.
             let _ended = reported.send(command).await;
         }

@@ -151,7 +151,8 @@ impl<'a> Run<'a> {
                 Ok(Hit::Gone) => Ok(StepOutcome::Already),
                 Err(error) => Err(error),
             },
-            Step::Close(_)
+            Step::Extend(..)
+            | Step::Close(_)
             | Step::ConfirmCollector(_)
             | Step::CutFlows(_)
             | Step::ConfirmClosed(_)

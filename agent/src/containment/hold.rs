@@ -15,7 +15,10 @@ pub mod book;
 
 pub mod file;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use cordon_shared::{
     command::{
@@ -37,6 +40,8 @@ pub const HOLDS_MAX: usize = 64;
 pub struct Hold {
     /// The incident that isolates.
     pub incident: Option<IncidentId>,
+    /// The persons who have signed for it, by name; none when automation began it.
+    pub holders: BTreeSet<String>,
     /// What stays open beside what always does.
     pub allowed: Vec<Network>,
     /// How long it lasts; for good when it has none.
@@ -88,6 +93,7 @@ impl Hold {
     pub fn of(command: &Command, allowed: &[Network], now: &Now) -> Self {
         Self {
             incident: command.incident,
+            holders: BTreeSet::new(),
             allowed: allowed.to_vec(),
             lease: command.lease,
             since: now.times.best(),
@@ -116,10 +122,24 @@ impl Holds {
         self.0.remove(&command).is_some()
     }
 
-    /// Gives a hold another lease, from `now` on; says whether it was there.
-    pub fn renew(&mut self, command: CommandId, lease: Lease, now: &Now) -> bool {
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, command: CommandId) -> Option<&Hold> {
+        self.0.get(&command)
+    }
+
+    /// Gives a hold another lease, from `now` on, and the persons who signed for that; says whether
+    /// it was there.
+    pub fn renew(
+        &mut self,
+        command: CommandId,
+        lease: Lease,
+        holders: &BTreeSet<String>,
+        now: &Now,
+    ) -> bool {
         let Some(hold) = self.0.get_mut(&command) else { return false };
         *hold = Hold {
+            holders: hold.holders.union(holders).cloned().collect(),
             lease: Some(lease),
             since: now.times.best(),
             began: now.sample,

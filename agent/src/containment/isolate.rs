@@ -4,11 +4,7 @@
 //! The holds are changed first and on disk; then the network follows. So a crash in between is mended
 //! by the next start, and always in the direction that was signed.
 
-use cordon_shared::{
-    command::{Command, action::Action},
-    event::receipt::Verdict,
-    id::CommandId,
-};
+use cordon_shared::{command::action::Action, event::receipt::Verdict, id::CommandId};
 use tracing::{error, info, warn};
 
 use super::{
@@ -18,7 +14,9 @@ use super::{
     hold::{Due, Hold, Holds, Now, file::FileError},
     host::HostError,
     link::LinkFacts,
+    news::What,
     plan::network,
+    verify::Verified,
 };
 
 /// How long ago the collector may have been heard to count as heard: three beacons.
@@ -48,13 +46,17 @@ impl Containment {
     }
 
     /// The holds after a command, when it changes them.
-    pub(super) fn holds_after(&self, command: &Command, now: &Now) -> Option<Holds> {
+    pub(super) fn holds_after(&self, verified: &Verified, now: &Now) -> Option<Holds> {
+        let Verified { command, holders, .. } = verified;
         let mut holds = self.parts.book.holds().clone();
         if let Action::Isolate { allowed, .. } = &command.action {
             // The plan was refused when there was no room.
-            holds.add(command.id, Hold::of(command, allowed, now)).ok()?;
+            let hold = Hold { holders: holders.clone(), ..Hold::of(command, allowed, now) };
+            holds.add(command.id, hold).ok()?;
         } else if let Action::Release { hold } = &command.action {
             let _there = holds.end(*hold);
+        } else if let Action::RenewLease { hold, lease } = &command.action {
+            let _there = holds.renew(*hold, *lease, holders, now);
         } else {
             return None;
         }
@@ -109,6 +111,9 @@ impl Containment {
             warn!("the network was open while this host is held: it is closed again");
         }
         self.close_again()?;
+        if !is_closed {
+            self.tell(What::PutBack, None);
+        }
         Ok(!is_closed)
     }
 
@@ -136,7 +141,8 @@ impl Containment {
             return Ok(());
         }
         let mut after = self.parts.book.holds().clone();
-        let mut ended: Vec<CommandId> = Vec::new();
+        let before = after.clone();
+        let (mut ended, mut stayed): (Vec<CommandId>, Vec<CommandId>) = Default::default();
         for it in due {
             match it {
                 Due::Release(command) => {
@@ -146,13 +152,18 @@ impl Containment {
                 Due::Stay(command) => {
                     warn!("the lease of {command} has ended; it stays, as was signed");
                     after.stay(command);
+                    stayed.push(command);
                 }
             }
         }
         let far_ends = self.parts.book.far_ends().to_vec();
         self.parts.book.put(after, &far_ends)?;
-        for command in &ended {
+        for command in ended.iter().copied() {
             info!("the lease of {command} has ended");
+            self.tell(What::Ended, Some((command, before.get(command))));
+        }
+        for command in stayed {
+            self.tell(What::Overdue, Some((command, before.get(command))));
         }
         if !ended.is_empty() && !self.parts.book.holds().is_empty() {
             self.close_again()?;

@@ -14,10 +14,14 @@ pub mod evidence;
 use std::{fmt, net::SocketAddr};
 
 use cordon_shared::{
-    command::{Command, action::Action, scope::Precondition},
+    command::{
+        Command,
+        action::Action,
+        scope::{Lease, LeaseEnd, Precondition},
+    },
     digest::Sha256,
     event::receipt::Refusal,
-    id::ProcessKey,
+    id::{CommandId, ProcessKey},
     text::Text,
 };
 
@@ -53,6 +57,8 @@ pub enum Step {
     ConfirmStopped(ProcessKey),
     /// Let a process go on.
     Thaw(ProcessKey),
+    /// Have a hold last so much longer: it is on disk by now.
+    Extend(CommandId, Lease),
     /// Let nothing through but this.
     Close(Ruleset),
     /// See that one of the collector's addresses still answers, or take it back.
@@ -86,6 +92,14 @@ impl fmt::Display for Step {
             Self::ConfirmGone(it) => write!(f, "confirm that {} has ended", it.pid),
             Self::ConfirmStopped(it) => write!(f, "confirm that {} has stopped", it.pid),
             Self::Thaw(it) => write!(f, "thaw {}", it.pid),
+            Self::Extend(hold, lease) => {
+                let seconds = lease.duration.as_secs();
+                let end = match lease.end {
+                    LeaseEnd::Release => "is released",
+                    LeaseEnd::Hold => "stays",
+                };
+                write!(f, "have the hold of {hold} last {seconds} s more, after which it {end}")
+            }
             Self::Close(it) => {
                 let kept: Vec<_> = it.openings().iter().map(ToString::to_string).collect();
                 write!(f, "close the network but for {}", kept.join(", "))
@@ -174,6 +188,7 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
             network::isolate(command, (allowed, container), ground)
         }
         Action::Release { hold } => network::release(*hold, ground),
+        Action::RenewLease { hold, lease } => network::renew(*hold, lease, ground),
         Action::Snapshot { profile, processes, bytes_max } => {
             evidence::snapshot(*profile, processes, *bytes_max)
         }
@@ -190,7 +205,6 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
         | Action::Collect { .. }
         | Action::Sweep { .. }
         | Action::Scan { .. }
-        | Action::RenewLease { .. }
         | Action::Undo(_)
         | Action::Rehearse { .. }
         | Action::SetPolicy(_)

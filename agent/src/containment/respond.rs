@@ -24,6 +24,7 @@ use super::{
     journal::{Deed, Intent},
     keyring::StoreError,
     link::LinkFacts,
+    news::News,
     plan::{self, Plan, plan},
     verify::{Ground, Refused, Times, Verified, verify},
 };
@@ -32,7 +33,14 @@ impl Containment {
     /// Takes its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts, beacon: None, is_tended: false, errands: Vec::new(), under_way: 0 }
+        Self {
+            parts,
+            beacon: None,
+            is_tended: false,
+            news: News::default(),
+            errands: Vec::new(),
+            under_way: 0,
+        }
     }
 
     /// Obeys a command, or says why not; never twice (CM-2, F-33).
@@ -82,6 +90,7 @@ impl Containment {
             witness: parts.witness.as_ref(),
             facts,
             deeds: parts.journal.automation_deeds(times.local),
+            holds: parts.book.holds(),
         }
     }
 
@@ -142,7 +151,7 @@ impl Containment {
             return self.send_out(about, command, &plan, (&link, &now));
         }
         let began = self.parts.clock.sample();
-        let report = self.execute(command, &plan, (&link, &now));
+        let report = self.execute(verified, &plan, (&link, &now));
         info!("{} {}: {}", command.action.name(), command.id, report.verdict.as_str());
         let receipt = self.receipt(about, report, &command.reason, began);
         self.conclude(&receipt, command.expires)
@@ -150,7 +159,10 @@ impl Containment {
 
     /// One look at the network, for what concerns it.
     fn look(&self, command: &Command) -> Result<LinkFacts, HostError> {
-        let is_meant = matches!(command.action, Action::Isolate { .. } | Action::Release { .. });
+        let is_meant = matches!(
+            command.action,
+            Action::Isolate { .. } | Action::Release { .. } | Action::RenewLease { .. }
+        );
         if is_meant {
             self.parts.link.facts(self.parts.book.far_ends())
         } else {
@@ -160,7 +172,7 @@ impl Containment {
 
     pub(super) fn execute(
         &mut self,
-        command: &Command,
+        verified: &Verified,
         plan: &Plan,
         (link, now): (&LinkFacts, &Now),
     ) -> Report {
@@ -175,7 +187,7 @@ impl Containment {
             Ok(in_force) => in_force,
             Err(error) => return undone(error.to_string()),
         };
-        if let Some(after) = self.holds_after(command, now)
+        if let Some(after) = self.holds_after(verified, now)
             && let Err(error) = self.parts.book.put(after, &link.far_ends)
         {
             return undone(error.to_string());

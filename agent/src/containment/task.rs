@@ -88,13 +88,23 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
     loop {
         // All branches are cancel-safe. The stop comes first, or a flood would hide it.
         let request = tokio::select! {
-            biased;
-            () = stop.cancelled(), if !ends.inbox.is_closed() => { ends.inbox.close(); continue }
-            Some(command) = ends.reported.recv() => { containment.reported(command); continue }
-            _ = tending.tick() => { tend(&mut containment, &mut said); continue }
-            Some(it) = errands.recv() => { settle(&mut containment, &mut ends, it).await; continue }
-            request = ends.inbox.recv() => request,
-        };
+                    biased;
+                    () = stop.cancelled(), if !ends.inbox.is_closed() => { ends.inbox.close(); continue }
+                    Some(command) = ends.reported.recv() => { containment.reported(command); continue }
+        <<<<<<< HEAD
+                    _ = tending.tick() => { tend(&mut containment, &mut said); continue }
+                    Some(it) = errands.recv() => { settle(&mut containment, &mut ends, it).await; continue }
+        =======
+                    _ = tending.tick() => {
+                        tend(&mut containment, &mut said);
+                        for news in containment.news() {
+                            send(&mut containment, &mut ends, news).await;
+                        }
+                        continue;
+                    }
+        >>>>>>> 398558d (Let a second person make an isolation stick later, and tell what happens without a command)
+                    request = ends.inbox.recv() => request,
+                };
         let Some(request) = request else { break };
         match request {
             Request::Command { delivery, seen } => {

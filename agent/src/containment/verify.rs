@@ -6,13 +6,15 @@
 //! the plan.
 //!
 //! **Who may.** One person contains at once. Two are needed above the keyring's number of targets, and
-//! for a lease of more than 60 minutes or one that holds at its end. Two keys of one person are one
-//! person. A browser's key alone acts on one host, and only in ways that can be undone.
+//! for a lease of more than 60 minutes or one that holds at its end; the second may come later, as a
+//! renewal ([`renewal`]). Two keys of one person are one person. A browser's key alone acts on one host, and only in ways that can be undone.
 //!
 //! **Time.** The wall clock of a host may lie. While the collector's clock is known, as told in the
 //! session and carried on by BOOTTIME, what contains is judged by that one alone, and what widens must
 //! be in time by both: so a host whose clock is years wrong is still contained, and a collector that
 //! lies about the time reopens nothing (F-36).
+
+mod renewal;
 
 use std::collections::BTreeSet;
 
@@ -20,7 +22,6 @@ use cordon_shared::{
     command::{
         Command, Delivery,
         action::{Action, Effect},
-        scope::LeaseEnd,
     },
     crypto::signing::{PublicKey, SignatureError},
     digest::Sha256,
@@ -30,13 +31,13 @@ use cordon_shared::{
         Keyring,
         key::{HolderKind, Key, Role},
     },
-    limit,
     time::{Boottime, Timestamp},
     wire::{self, command::OpenError},
 };
 
 use super::{
     citation::{self, Witness},
+    hold::Holds,
     host::HostFacts,
 };
 
@@ -80,6 +81,8 @@ pub struct Ground<'a> {
     pub facts: &'a HostFacts,
     /// What automation began within the last hour.
     pub deeds: u32,
+    /// Who holds the host isolated.
+    pub holds: &'a Holds,
 }
 
 /// A command that may be obeyed, if a plan can be made of it.
@@ -91,6 +94,8 @@ pub struct Verified {
     pub payload_sha256: Sha256,
     /// Whether automation alone signed it.
     pub is_automation: bool,
+    /// The persons who signed it, each once.
+    pub holders: BTreeSet<String>,
 }
 
 /// Why not.
@@ -137,7 +142,10 @@ pub fn verify(delivery: &Delivery, ground: &Ground<'_>) -> Result<Verified, Refu
     let command = opened.command;
     match judge(&command, delivery, &signers, keyring, ground) {
         Ok(is_automation) => {
-            Ok(Verified { command, payload_sha256: opened.payload_sha256, is_automation })
+            let holders = persons(&signers, command.action.effect());
+            let holders = holders.into_iter().map(str::to_owned).collect();
+            let payload_sha256 = opened.payload_sha256;
+            Ok(Verified { command, payload_sha256, is_automation, holders })
         }
         Err(refused) => Err(Refused { command: Some(Box::new(command)), ..refused }),
     }
@@ -177,7 +185,7 @@ fn judge(
         let detail = "this agent waits for a person's approval";
         return Err(Refused::new(Refusal::Held, detail));
     }
-    let is_automation = authority(command, signers, keyring)?;
+    let is_automation = authority(command, signers, keyring, ground.holds)?;
     if effect != Effect::Contains && keyring.is_expired(ground.times.best()) {
         let detail = "the keyring has expired: only what contains is permitted";
         return Err(Refused::new(Refusal::KeyringExpired, detail));
@@ -243,7 +251,18 @@ fn permits(role: Role, effect: Effect) -> bool {
     }
 }
 
-fn authority(command: &Command, signers: &[&Key], keyring: &Keyring) -> Result<bool, Refused> {
+/// Who of the signers may do this, by name; automation is nobody.
+fn persons<'a>(signers: &[&'a Key], effect: Effect) -> BTreeSet<&'a str> {
+    let may = |it: &&&Key| permits(it.role, effect) && it.role != Role::Automation;
+    signers.iter().filter(may).map(|it| it.holder.as_str()).collect()
+}
+
+fn authority(
+    command: &Command,
+    signers: &[&Key],
+    keyring: &Keyring,
+    holds: &Holds,
+) -> Result<bool, Refused> {
     let effect = command.action.effect();
     let name = command.action.name();
     let counted: Vec<_> = signers.iter().filter(|it| permits(it.role, effect)).collect();
@@ -264,31 +283,43 @@ fn authority(command: &Command, signers: &[&Key], keyring: &Keyring) -> Result<b
             return Err(Refused::new(Refusal::NotAuthorised, &detail));
         }
     }
-    let holders: BTreeSet<_> = persons.iter().map(|it| it.holder.as_str()).collect();
+    let is_automation = persons.is_empty();
+    let holders = self::persons(signers, effect);
     if holders.len() < 2 {
-        single(command, keyring)?;
+        few(command, keyring)?;
     }
-    Ok(persons.is_empty())
+    match &command.action {
+        // Of a hold that is not in force there is nothing to judge: the plan refuses it.
+        Action::RenewLease { hold, lease } => holds
+            .get(*hold)
+            .map_or(Ok(()), |it| renewal::judge(&it.holders, &holders, lease).map_err(more)),
+        _ if holders.len() < 2 => single(command),
+        _ => Ok(()),
+    }?;
+    Ok(is_automation)
 }
 
-/// What one person, or automation, may not decide alone.
-fn single(command: &Command, keyring: &Keyring) -> Result<(), Refused> {
-    let more = |detail: &str| Err(Refused::new(Refusal::MoreSigners, detail));
+fn more(detail: &str) -> Refused {
+    Refused::new(Refusal::MoreSigners, detail)
+}
+
+/// For how many hosts one person, or automation, may decide alone.
+fn few(command: &Command, keyring: &Keyring) -> Result<(), Refused> {
     let targets_max = keyring.policy().targets_max_single;
     if command.targets.count > targets_max {
-        return more(&format!("two persons sign for more than {targets_max} hosts"));
+        return Err(more(&format!("two persons sign for more than {targets_max} hosts")));
     }
-    match command.lease {
-        Some(lease) if lease.end == LeaseEnd::Hold => {
-            more("two persons sign for what stays at the end of its lease")
-        }
-        Some(lease) if lease.duration > limit::LEASE_SINGLE_MAX => {
-            more("two persons sign for a lease of more than 60 minutes")
-        }
+    Ok(())
+}
+
+/// For how long one person, or automation, may decide alone.
+fn single(command: &Command) -> Result<(), Refused> {
+    match &command.lease {
+        Some(lease) => renewal::alone(lease).map_err(more),
         None if matches!(command.action, Action::Isolate { .. } | Action::Block(_)) => {
-            more("two persons sign for what has no lease")
+            Err(more("two persons sign for what has no lease"))
         }
-        Some(_) | None => Ok(()),
+        None => Ok(()),
     }
 }
 

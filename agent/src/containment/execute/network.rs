@@ -41,6 +41,7 @@ impl<'a> Network<'a> {
 
     pub(super) fn step(&mut self, step: &Step) -> Done {
         match step {
+            Step::Extend(..) => Done::Well(StepOutcome::Done, String::new()),
             Step::Close(ruleset) => match self.link.close(ruleset) {
                 Ok(()) => {
                     self.is_changed = true;

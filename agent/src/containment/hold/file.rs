@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hold, Holds};
 
-/// The version that is written and read.
-const VERSION: u32 = 1;
+/// The version that is written. One older, which knows no persons, is read.
+const VERSION: u32 = 2;
 
 /// Holds cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,9 @@ struct Raw {
 struct RawHold {
     command: String,
     incident: Option<String>,
+    /// The persons who have signed for it.
+    #[serde(default)]
+    signed_by: Vec<String>,
     /// `ADDRESS/BITS` each.
     allowed: Vec<String>,
     lease: Option<RawLease>,
@@ -109,8 +112,8 @@ pub fn read(path: &Path) -> Result<(Holds, Vec<SocketAddr>), FileError> {
         Err(source) => return Err(disk("read", path, source)),
     };
     let raw: Raw = serde_json::from_slice(&text).map_err(|it| damaged(it.to_string()))?;
-    if raw.version != VERSION {
-        return Err(damaged(format!("it is of version {}, not {VERSION}", raw.version)));
+    if !(1..=VERSION).contains(&raw.version) {
+        return Err(damaged(format!("it is of version {}, not 1 to {VERSION}", raw.version)));
     }
     let mut holds = Holds::default();
     for it in &raw.holds {
@@ -144,6 +147,7 @@ fn raw(command: CommandId, hold: &Hold) -> RawHold {
     RawHold {
         command: command.to_string(),
         incident: hold.incident.map(|it| it.to_string()),
+        signed_by: hold.holders.iter().cloned().collect(),
         allowed: hold.allowed.iter().map(ToString::to_string).collect(),
         lease: hold.lease.map(|it| RawLease {
             duration_ms: ms(it.duration),
@@ -171,6 +175,7 @@ fn parse(raw: &RawHold) -> Option<(CommandId, Hold)> {
     });
     let hold = Hold {
         incident,
+        holders: raw.signed_by.iter().cloned().collect(),
         allowed,
         lease,
         since: Timestamp::from_ns(raw.since_ns),

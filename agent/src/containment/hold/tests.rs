@@ -38,7 +38,8 @@ fn lease(hours_signed: u64, end: LeaseEnd) -> Lease {
 fn hold(lease: Option<Lease>) -> Hold {
     let now = at(0);
     let (since, began) = (now.times.best(), now.sample);
-    Hold { incident: None, allowed: Vec::new(), lease, since, began, boot: BOOT, is_overdue: false }
+    let (holders, allowed) = (["ann".to_owned()].into(), Vec::new());
+    Hold { incident: None, holders, allowed, lease, since, began, boot: BOOT, is_overdue: false }
 }
 
 fn one(lease: Option<Lease>) -> Holds {
@@ -101,10 +102,11 @@ fn after_a_reboot_the_wall_clock_is_all_there_is() {
 fn a_renewed_lease_begins_anew() {
     let mut holds = one(Some(lease(1, LeaseEnd::Hold)));
     holds.stay(command(1));
-    assert!(holds.renew(command(1), lease(2, LeaseEnd::Release), &at(1)));
+    let persons = ["bob".to_owned()].into();
+    assert!(holds.renew(command(1), lease(2, LeaseEnd::Release), &persons, &at(1)));
     assert_eq!(holds.due(&at(2)), []);
     assert_eq!(holds.due(&at(3)), [Due::Release(command(1))]);
-    assert!(!holds.renew(command(2), lease(2, LeaseEnd::Release), &at(1)));
+    assert!(!holds.renew(command(2), lease(2, LeaseEnd::Release), &persons, &at(1)));
 }
 
 fn networks(text: &str) -> Vec<Network> {
@@ -177,8 +179,23 @@ fn a_file_that_is_not_understood_is_not_taken_for_none() {
         file::read(&path).expect_err("cut short");
     }
     let text = String::from_utf8(whole).expect("it is text");
-    for (from, to) in [("\"version\": 1", "\"version\": 2"), ("0101", "zz01")] {
+    for (from, to) in [("\"version\": 2", "\"version\": 3"), ("0101", "zz01")] {
         put(&path, text.replace(from, to).as_bytes());
         file::read(&path).expect_err(to);
     }
+}
+
+#[test]
+fn a_file_that_knows_no_persons_is_still_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("holds");
+    file::write(&path, &one(Some(lease(1, LeaseEnd::Hold))), &[]).expect("there is room");
+    let text = std::fs::read_to_string(&path).expect("it was written");
+    let old = text
+        .replace("\"version\": 2", "\"version\": 1")
+        .replace("\"signed_by\": [\n        \"ann\"\n      ],", "");
+    assert_ne!(old, text);
+    cordon_shared::durable::write(&path, old.as_bytes(), 0o600).expect("there is room");
+    let (read, _) = file::read(&path).expect("read");
+    assert!(read.iter().all(|(_, it)| it.holders.is_empty()) && !read.is_empty());
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use cordon_shared::{
     command::{
-        Delivery,
+        Command, Delivery,
         scope::{Lease, LeaseEnd},
         target::Tree,
     },
-    event::receipt::Receipt,
+    digest::Sha256,
+    event::receipt::{Receipt, Refusal},
     id::ProcessKey,
     test_support::order,
     text::Text,
@@ -187,7 +188,13 @@ fn a_crash_before_the_network_followed_is_mended_as_it_was_signed() {
     let mut containment = bed.start();
     let now = containment.clocks();
     let command = order::command(isolation());
-    let holds = containment.holds_after(&command, &now).unwrap();
+    let verified = Verified {
+        command,
+        payload_sha256: Sha256::of(b""),
+        is_automation: false,
+        holders: ["ann".to_owned()].into(),
+    };
+    let holds = containment.holds_after(&verified, &now).unwrap();
     containment.parts.book.put(holds, &[]).unwrap();
     assert!(bed.start().tend().unwrap() && bed.link.closed().is_some());
     bed.start().parts.book.put(Holds::default(), &[]).unwrap();
@@ -215,4 +222,71 @@ fn automation_isolates_nobody() {
     assert_eq!(receipt.verdict, Verdict::Refused);
     assert_eq!(receipt.detail, "automation may not `isolate`: a person signs");
     assert!(bed.link.closed().is_none() && bed.link.done().is_empty());
+}
+
+fn renew(containment: &mut Containment, number: u8, by: &[u8], end: LeaseEnd) -> Receipt {
+    let lease = Lease { duration: HOUR, end, duration_max: HOUR * 24 };
+    let action = Action::RenewLease { hold: id(1), lease };
+    let delivery = deliver(action, number, by, |it| it.lease = None);
+    opened(&containment.handle(&delivery).unwrap())
+}
+
+#[test]
+fn the_second_signature_makes_it_stick() {
+    let bed = bed();
+    let mut containment = bed.start();
+    isolate(&mut containment, 1);
+    // 9 is another key of the person whose key 5 is.
+    for (number, by) in [(2, 5), (3, 9)] {
+        let receipt = renew(&mut containment, number, &[by], LeaseEnd::Release);
+        assert_eq!(receipt.refusal, Some(Refusal::MoreSigners), "{receipt:?}");
+    }
+    // Also after a restart it is known who has signed.
+    let mut containment = bed.start();
+    let receipt = renew(&mut containment, 4, &[5], LeaseEnd::Hold);
+    assert_eq!(receipt.refusal, Some(Refusal::MoreSigners), "{receipt:?}");
+    let receipt = renew(&mut containment, 5, &[7], LeaseEnd::Hold);
+    assert_eq!(receipt.verdict, Verdict::Complete, "{receipt:?}");
+    assert!(receipt.steps[0].step.ends_with("after which it stays"), "{receipt:?}");
+    hear(&mut containment, &bed);
+    bed.clock.advance(HOUR * 2);
+    hear(&mut containment, &bed);
+    containment.tend().unwrap();
+    assert!(bed.link.closed().is_some(), "it sticks");
+    assert_eq!(said(&mut containment), ["hold_overdue"]);
+}
+
+#[test]
+fn a_renewal_of_no_hold_changes_nothing() {
+    let bed = bed();
+    let mut containment = bed.start();
+    let receipt = renew(&mut containment, 2, &[5, 7], LeaseEnd::Hold);
+    assert_eq!(receipt.refusal, Some(Refusal::BadInput), "{receipt:?}");
+    assert!(containment.parts.book.holds().is_empty());
+}
+
+/// What it has to tell, by name.
+fn said(containment: &mut Containment) -> Vec<String> {
+    let name = |it: super::super::Answer| match it.event.body {
+        cordon_shared::event::Body::LogRecord(it) => it.fields[0].1.to_string(),
+        other => panic!("{other:?}"),
+    };
+    containment.news().into_iter().map(name).collect()
+}
+
+#[test]
+fn what_happens_without_a_command_is_told_and_not_without_end() {
+    let bed = bed();
+    let mut containment = bed.start();
+    isolate(&mut containment, 1);
+    containment.tend().unwrap();
+    for _ in 0..3 {
+        bed.link.change(|it| it.closed = None);
+        assert!(containment.tend().unwrap());
+    }
+    assert_eq!(said(&mut containment), ["isolation_put_back"]);
+    hear(&mut containment, &bed);
+    bed.clock.advance(HOUR * 25);
+    containment.tend().unwrap();
+    assert_eq!(said(&mut containment), ["lease_ended"]);
 }

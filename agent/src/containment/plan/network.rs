@@ -5,7 +5,11 @@
 //! `partial`.
 
 use cordon_shared::{
-    command::{Command, action::Network, scope::Override},
+    command::{
+        Command,
+        action::Network,
+        scope::{Lease, Override},
+    },
     event::receipt::Refusal,
     id::CommandId,
     text::Text,
@@ -66,6 +70,22 @@ pub(super) fn release(hold: CommandId, ground: Ground<'_>) -> Result<Plan, PlanE
     };
     // That the host stays isolated for another incident is no shortcoming of this release.
     Ok(Plan { steps, open: Vec::new() })
+}
+
+/// Has a hold last longer, and sees that the network is closed as it says.
+pub(super) fn renew(hold: CommandId, lease: &Lease, ground: Ground<'_>) -> Result<Plan, PlanError> {
+    let holds = ground.book.holds();
+    if holds.get(hold).is_none() {
+        let detail = format!("no hold of command {hold} is in force here");
+        return Err(PlanError::new(Refusal::BadInput, detail));
+    }
+    let ruleset = ruleset(holds, ground.link)?;
+    let steps = vec![
+        Step::Extend(hold, *lease),
+        Step::Close(ruleset.clone()),
+        Step::ConfirmClosed(ruleset),
+    ];
+    Ok(Plan { steps, open: open(ground.link) })
 }
 
 /// What is in force while there are holds.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cordon_shared::{
     command::{
         action::ProcessTarget,
-        scope::Lease,
+        scope::{Lease, LeaseEnd},
         target::{Target, Tree},
     },
     id::{EventId, ProcessKey},
@@ -42,6 +42,7 @@ struct Case {
     age: Duration,
     is_held: bool,
     deeds: u32,
+    holds: Holds,
 }
 
 impl Case {
@@ -63,6 +64,7 @@ impl Case {
             age: Duration::from_secs(1),
             is_held: false,
             deeds: 0,
+            holds: Holds::default(),
         }
     }
 
@@ -101,6 +103,7 @@ impl Case {
             witness: &Memory,
             facts: &facts,
             deeds: self.deeds,
+            holds: &self.holds,
         };
         let shown = match verify(&delivery, &ground) {
             Ok(it) if it.is_automation => "obeyed, automation".to_owned(),
