@@ -10,7 +10,6 @@
 use std::{fmt, panic::AssertUnwindSafe};
 
 use cordon_shared::{
-    command::Command,
     digest::Sha256,
     event::receipt::Verdict,
     id::{CommandId, IncidentId},
@@ -27,6 +26,7 @@ use super::{
     link::LinkFacts,
     plan::{Plan, Step},
     respond::About,
+    verify::Verified,
 };
 
 /// Works under way at one time (chosen: one for each of two incidents; a third would slow the host
@@ -108,14 +108,15 @@ impl Containment {
     pub(super) fn send_out(
         &mut self,
         about: About,
-        command: &Command,
+        verified: &Verified,
         plan: &Plan,
         (link, now): (&LinkFacts, &Now),
     ) -> Option<Answer> {
+        let command = &verified.command;
         let conditions = plan.conditions();
         if !conditions.steps.is_empty() {
             let began = self.parts.clock.sample();
-            let report = self.execute(command, &conditions, (link, now));
+            let report = self.execute(verified, &conditions, (link, now));
             if report.verdict != Verdict::Complete {
                 let receipt = self.receipt(about, report, &command.reason, began);
                 return self.conclude(&receipt, command.expires);

@@ -148,7 +148,7 @@ impl Containment {
             return self.not_begun(about, &error);
         }
         if plan.is_errand() {
-            return self.send_out(about, command, &plan, (&link, &now));
+            return self.send_out(about, verified, &plan, (&link, &now));
         }
         let began = self.parts.clock.sample();
         let report = self.execute(verified, &plan, (&link, &now));

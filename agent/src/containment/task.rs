@@ -88,23 +88,13 @@ pub async fn run(mut containment: Containment, mut ends: Ends, stop: Cancellatio
     loop {
         // All branches are cancel-safe. The stop comes first, or a flood would hide it.
         let request = tokio::select! {
-                    biased;
-                    () = stop.cancelled(), if !ends.inbox.is_closed() => { ends.inbox.close(); continue }
-                    Some(command) = ends.reported.recv() => { containment.reported(command); continue }
-        <<<<<<< HEAD
-                    _ = tending.tick() => { tend(&mut containment, &mut said); continue }
-                    Some(it) = errands.recv() => { settle(&mut containment, &mut ends, it).await; continue }
-        =======
-                    _ = tending.tick() => {
-                        tend(&mut containment, &mut said);
-                        for news in containment.news() {
-                            send(&mut containment, &mut ends, news).await;
-                        }
-                        continue;
-                    }
-        >>>>>>> 398558d (Let a second person make an isolation stick later, and tell what happens without a command)
-                    request = ends.inbox.recv() => request,
-                };
+            biased;
+            () = stop.cancelled(), if !ends.inbox.is_closed() => { ends.inbox.close(); continue }
+            Some(command) = ends.reported.recv() => { containment.reported(command); continue }
+            _ = tending.tick() => { watch(&mut containment, &mut ends, &mut said).await; continue }
+            Some(it) = errands.recv() => { settle(&mut containment, &mut ends, it).await; continue }
+            request = ends.inbox.recv() => request,
+        };
         let Some(request) = request else { break };
         match request {
             Request::Command { delivery, seen } => {
@@ -161,6 +151,14 @@ async fn settle(containment: &mut Containment, ends: &mut Ends, done: Done) {
         send(containment, ends, answer).await;
     }
     ends.sealed.notify_one();
+}
+
+/// Has the network as it is meant to be, and tells what happened to it.
+async fn watch(containment: &mut Containment, ends: &mut Ends, said: &mut String) {
+    tend(containment, said);
+    for news in containment.news() {
+        send(containment, ends, news).await;
+    }
 }
 
 /// Two system calls while the host is held, none while it is not. What is wrong is said once.

@@ -288,14 +288,13 @@ fn authority(
     if holders.len() < 2 {
         few(command, keyring)?;
     }
-    match &command.action {
+    if let Action::RenewLease { hold, lease } = &command.action {
         // Of a hold that is not in force there is nothing to judge: the plan refuses it.
-        Action::RenewLease { hold, lease } => holds
-            .get(*hold)
-            .map_or(Ok(()), |it| renewal::judge(&it.holders, &holders, lease).map_err(more)),
-        _ if holders.len() < 2 => single(command),
-        _ => Ok(()),
-    }?;
+        let Some(hold) = holds.get(*hold) else { return Ok(is_automation) };
+        renewal::judge(&hold.holders, &holders, lease).map_err(more)?;
+    } else if holders.len() < 2 {
+        single(command)?;
+    }
     Ok(is_automation)
 }
 

@@ -267,9 +267,9 @@ fn a_renewal_of_no_hold_changes_nothing() {
 
 /// What it has to tell, by name.
 fn said(containment: &mut Containment) -> Vec<String> {
-    let name = |it: super::super::Answer| match it.event.body {
-        cordon_shared::event::Body::LogRecord(it) => it.fields[0].1.to_string(),
-        other => panic!("{other:?}"),
+    let name = |it: super::super::Answer| {
+        let cordon_shared::event::Body::LogRecord(it) = it.event.body else { panic!("no news") };
+        it.fields[0].1.to_string()
     };
     containment.news().into_iter().map(name).collect()
 }
