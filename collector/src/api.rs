@@ -18,9 +18,11 @@ mod incident;
 mod keyring;
 mod live;
 mod openapi;
+mod page;
 mod report;
 mod rule;
 mod serve;
+mod session;
 mod token;
 pub mod view;
 
@@ -204,37 +206,49 @@ impl Paging {
 pub fn router(api: Arc<Api>) -> Router {
     let (routes, _) = openapi::routes().split_for_parts();
     routes
+        .merge(page::routes())
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), guard))
         .merge(health::open_routes())
+        .merge(page::open_routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::map_response(error::as_problem))
+        .layer(middleware::map_response(page::harden))
         .with_state(api)
 }
 
 /// The choke point: who asks, and whether the table lets them.
 async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    let bearer = request
-        .headers()
-        .get(http::header::AUTHORIZATION)
-        .and_then(|it| it.to_str().ok())
-        .and_then(|it| it.strip_prefix("Bearer "))
-        .map(str::to_owned);
-    let principal = match authenticate(&api.store, bearer.as_deref(), api.clock.now()).await {
-        Ok(principal) => principal,
-        Err(error) => return ApiError::from(error).into_response(),
-    };
     let path = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
-    let right = right(request.method(), path.as_deref().unwrap_or_default());
+    let path = path.unwrap_or_default();
+    let refuse = |error: ApiError| {
+        if page::is_page(&path) { page::refused(error) } else { error.into_response() }
+    };
+    let token = shown_token(&request);
+    let principal = match authenticate(&api.store, token.as_deref(), api.clock.now()).await {
+        Ok(principal) => principal,
+        Err(error) => return refuse(ApiError::from(error)),
+    };
+    let right = right(request.method(), &path).or_else(|| page::right(request.method(), &path));
     if !right.is_some_and(|right| principal.role.may(right)) {
         let role = principal.role.as_str();
         let message = format!("the role `{role}` may not do this");
-        return ApiError::new(Kind::Forbidden, message).into_response();
+        return refuse(ApiError::new(Kind::Forbidden, message));
     }
     if let Some(visitor) = request.extensions().get::<Visitor>() {
         visitor.0.store(true, Ordering::Relaxed);
     }
     request.extensions_mut().insert(principal);
     next.run(request).await
+}
+
+/// The token of a request: a bearer's, or for reading alone a browser's.
+fn shown_token(request: &Request) -> Option<String> {
+    let header = request.headers().get(http::header::AUTHORIZATION);
+    if let Some(header) = header {
+        return header.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned);
+    }
+    let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    is_reading.then(|| session::token(request.headers())).flatten()
 }
 
 fn right(method: &Method, path: &str) -> Option<Right> {

@@ -43,6 +43,8 @@ pub mod store;
 
 pub mod auth;
 
+pub mod console;
+
 pub mod api;
 
 pub mod metric;

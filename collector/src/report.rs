@@ -28,4 +28,4 @@ pub mod said;
 pub mod summary;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -29,6 +29,18 @@ impl ApiError {
         Self { kind, message: message.into(), chain: String::new() }
     }
 
+    /// What kind of refusal it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What may be said of it outside.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The input breaks a rule.
     #[must_use]
     pub fn field(field: &str, rule: &str) -> Self {
@@ -92,8 +104,11 @@ const SAID_BYTES_MAX: usize = 4 << 10;
 /// plain text: who asks gets it as a [`Problem`] like every other.
 pub(super) async fn as_problem(response: Response) -> Response {
     let status = response.status();
-    let is_json = |it: &header::HeaderValue| it.as_bytes() == b"application/json";
-    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
+    // A page's refusal is a page.
+    let is_told = |it: &header::HeaderValue| {
+        it.as_bytes() == b"application/json" || it.as_bytes().starts_with(b"text/html")
+    };
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(is_told);
     if is_ours || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

@@ -36,13 +36,13 @@ fn lake(dir: &Path) -> Lake {
     .unwrap()
 }
 
-struct Bed {
-    api: Arc<Api>,
+pub(super) struct Bed {
+    pub(super) api: Arc<Api>,
     _dir: tempfile::TempDir,
 }
 
 impl Bed {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with(Vec::new()).await
     }
 
@@ -71,7 +71,7 @@ impl Bed {
         Self { api: Arc::new(api), _dir: dir }
     }
 
-    async fn token(&self, role: Role) -> String {
+    pub(super) async fn token(&self, role: Role) -> String {
         let text = token::random(&*self.api.entropy);
         let now = self.api.clock.now();
         let new = NewApiToken {

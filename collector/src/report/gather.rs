@@ -160,7 +160,9 @@ fn host(row: &AgentRow) -> Host {
     }
 }
 
-fn incident(row: &IncidentRow) -> Incident {
+/// The incident itself.
+#[must_use]
+pub fn incident(row: &IncidentRow) -> Incident {
     Incident {
         incident_id: row.id.to_string(),
         title: Said::new(row.title.as_str()),
@@ -173,7 +175,9 @@ fn incident(row: &IncidentRow) -> Incident {
     }
 }
 
-fn phases(row: &IncidentRow) -> Vec<PhaseFacts> {
+/// Its six phases.
+#[must_use]
+pub fn phases(row: &IncidentRow) -> Vec<PhaseFacts> {
     let phases = Phase::ALL.into_iter().zip(row.phases);
     let phase = |(phase, (state, since))| PhaseFacts { phase, state, since, needs: Vec::new() };
     phases.map(phase).collect()

@@ -8,7 +8,7 @@
 
 pub mod part;
 
-mod section;
+pub mod section;
 
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
 //! The texts of a report of a fixed incident, as a person would read them, and that nothing a host
 //! says becomes markup.
 
-mod sample;
+pub(crate) mod sample;
 
 use std::time::Duration;
 

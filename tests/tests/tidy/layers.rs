@@ -114,10 +114,10 @@ const SIBLINGS: &[Sibling] = &[
     ),
     (
         "collector::api",
-        &["store", "lake", "response", "auth", "pki", "incident", "notice", "report"],
+        &["store", "lake", "response", "auth", "pki", "incident", "notice", "report", "console"],
         "REST",
     ),
-    ("collector::console", &["api", "auth", "store"], "pages"),
+    ("collector::console", &["report"], "screens: the values of a report, written for a browser"),
 ];
 
 /// One ban: `(module, what it may not name, except in these modules, why)`.

@@ -20,7 +20,8 @@ const STEPS_MAX: usize = 40;
 const COMMANDS_MAX: usize = 150;
 
 /// The first page.
-pub(super) fn summary(it: &Report) -> Markup {
+#[must_use]
+pub fn summary(it: &Report) -> Markup {
     let sum = &it.summary;
     let lines = |lines: &[Said]| html! { @for line in lines { p { (line) } } };
     html! {
@@ -52,7 +53,8 @@ pub(super) fn summary(it: &Report) -> Markup {
 }
 
 /// How long things took.
-pub(super) fn clocks(it: &Report) -> Markup {
+#[must_use]
+pub fn clocks(it: &Report) -> Markup {
     html! {
         section {
             h2 { "How long it took" }
@@ -71,7 +73,8 @@ pub(super) fn clocks(it: &Report) -> Markup {
 }
 
 /// The six phases, their gates, and who went through an open one.
-pub(super) fn phases(facts: &Facts) -> Markup {
+#[must_use]
+pub fn phases(facts: &Facts) -> Markup {
     let rows: Vec<_> = facts
         .phases
         .iter()
@@ -110,7 +113,8 @@ pub(super) fn phases(facts: &Facts) -> Markup {
 }
 
 /// The hosts in scope.
-pub(super) fn hosts(facts: &Facts) -> Markup {
+#[must_use]
+pub fn hosts(facts: &Facts) -> Markup {
     let rows: Vec<_> = facts
         .hosts
         .iter()
@@ -149,7 +153,8 @@ pub(super) fn hosts(facts: &Facts) -> Markup {
 }
 
 /// What was found.
-pub(super) fn detections(facts: &Facts) -> Markup {
+#[must_use]
+pub fn detections(facts: &Facts) -> Markup {
     let rows: Vec<_> = facts
         .detections
         .iter()
@@ -174,7 +179,8 @@ pub(super) fn detections(facts: &Facts) -> Markup {
 }
 
 /// What to look for elsewhere.
-pub(super) fn indicators(facts: &Facts) -> Markup {
+#[must_use]
+pub fn indicators(facts: &Facts) -> Markup {
     let row = |it: &crate::report::model::Indicator| {
         vec![html! { (it.kind) }, fixed(&it.value), html! { (it.source) }]
     };
@@ -190,7 +196,8 @@ pub(super) fn indicators(facts: &Facts) -> Markup {
 }
 
 /// When hosts were blind.
-pub(super) fn gaps(facts: &Facts) -> Markup {
+#[must_use]
+pub fn gaps(facts: &Facts) -> Markup {
     let rows: Vec<_> = facts
         .gaps
         .iter()
@@ -218,7 +225,8 @@ pub(super) fn gaps(facts: &Facts) -> Markup {
 }
 
 /// What is kept.
-pub(super) fn evidence(facts: &Facts) -> Markup {
+#[must_use]
+pub fn evidence(facts: &Facts) -> Markup {
     let row = |it: &crate::report::model::Evidence| {
         vec![html! { (it.what) }, fixed(&it.id), html! { (it.source) }, html! { (it.proof) }]
     };
@@ -228,7 +236,8 @@ pub(super) fn evidence(facts: &Facts) -> Markup {
 }
 
 /// What is to be done.
-pub(super) fn lessons(facts: &Facts) -> Markup {
+#[must_use]
+pub fn lessons(facts: &Facts) -> Markup {
     let or = |it: &Option<Said>, else_: &str| {
         it.as_ref().map_or_else(|| else_.to_owned(), ToString::to_string)
     };
@@ -252,7 +261,8 @@ pub(super) fn lessons(facts: &Facts) -> Markup {
 }
 
 /// The timeline, whole.
-pub(super) fn entries(facts: &Facts) -> Markup {
+#[must_use]
+pub fn entries(facts: &Facts) -> Markup {
     let row = |it: &crate::report::model::Entry| {
         let actor = it.actor.as_str().strip_prefix("agent ");
         let actor = actor.map_or_else(|| it.actor.clone(), |id| facts.host_name(id));
@@ -264,7 +274,8 @@ pub(super) fn entries(facts: &Facts) -> Markup {
 }
 
 /// Every order, with who signed it and its receipt.
-pub(super) fn commands(facts: &Facts) -> Markup {
+#[must_use]
+pub fn commands(facts: &Facts) -> Markup {
     html! {
         section.appendix {
             h2 { "Appendix: commands, signers, receipts" }

@@ -17,7 +17,7 @@ use crate::report::{
 const WEB: &str = "a9a9a9a9";
 
 /// So many milliseconds after the first event.
-pub(super) fn at(ms: i64) -> Timestamp {
+pub(crate) fn at(ms: i64) -> Timestamp {
     Timestamp::from_ns((1_764_000_000_000 + ms) * 1_000_000)
 }
 
@@ -128,7 +128,7 @@ fn phases() -> Vec<PhaseFacts> {
 }
 
 /// An incident that is worked on: the shell is dead, the isolation is partial, the host was blind.
-pub(super) fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let mut isolate = command("c2", "isolate", (14_000, Some(16_500)), Some("partial"));
     isolate.open = vec!["udp over v6 answers".into()];
     isolate.lease = Some("lease of 1 h 00 min, then it is undone".into());
@@ -188,7 +188,7 @@ pub(super) fn facts() -> Facts {
 }
 
 /// The same, brought to its end, with one gate overridden and one action left.
-pub(super) fn closed() -> Facts {
+pub(crate) fn closed() -> Facts {
     let mut facts = facts();
     let mut release = command("c4", "release", (500_000, Some(501_000)), Some("complete"));
     release.releases_id = Some("c3".to_owned());
@@ -220,7 +220,7 @@ pub(super) fn closed() -> Facts {
 }
 
 /// The same, where every word is the adversary's.
-pub(super) fn hostile() -> Facts {
+pub(crate) fn hostile() -> Facts {
     let evil = "</style><script>alert(1)</script>\n# x | <img src=x onerror=alert(1)> \
                 [a](http://evil) \u{202e}fdp\u{1b}[2J \\xff \"' &amp; `";
     let mut facts = closed();
