@@ -13,6 +13,7 @@ mod command;
 mod detection;
 mod error;
 mod event;
+mod evidence;
 mod health;
 mod incident;
 mod keyring;
@@ -53,6 +54,7 @@ use self::serve::Visitor;
 pub use self::{error::ApiError, serve::serve};
 use crate::{
     auth::{Principal, role::Right, token::authenticate},
+    evidence::Vault,
     lake::Lake,
     notice::{Board, InForce, Trouble},
     store::{By, PAGE_ROWS_MAX, Page, Store},
@@ -81,6 +83,9 @@ const ROUTES: &[(&str, &str, Right)] = &[
     ("GET", "/api/v1/commands", Right::Look),
     ("POST", "/api/v1/commands", Right::HandInCommands),
     ("GET", "/api/v1/commands/{command}", Right::Look),
+    ("GET", "/api/v1/evidence", Right::Look),
+    ("GET", "/api/v1/evidence/{evidence}", Right::Look),
+    ("GET", "/api/v1/evidence/{evidence}/content", Right::ReadEvidence),
     ("GET", "/api/v1/keyring", Right::Look),
     ("PUT", "/api/v1/keyring", Right::InstallKeyring),
     ("GET", "/api/v1/rules", Right::Look),
@@ -101,6 +106,8 @@ pub struct Api {
     pub store: Store,
     /// The events.
     pub lake: Lake,
+    /// Forensic containers.
+    pub vault: Vault,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

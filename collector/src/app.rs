@@ -43,6 +43,7 @@ use crate::{
         registry::Registry,
         seen::Seen,
         session::{Ground, Sessions},
+        upload::Uploads,
     },
     guard,
     ingest::{
@@ -118,6 +119,7 @@ impl App {
         let desk = desk::Desk {
             listener: api,
             lake,
+            vault: filing::vault(&layout, &reserve)?,
             roots: config.roots.clone(),
             authority: authority.fingerprint(),
             enrolment: reachable(&config.names, addresses.enrolment),
@@ -185,7 +187,8 @@ impl App {
             clock: Arc::clone(&self.clock),
             stop: stop.clone(),
         });
-        let sessions = Sessions::new(ground, tasks.clone());
+        let uploads = Uploads::new(Arc::clone(&ground), self.desk.vault.clone());
+        let served = (Sessions::new(ground, tasks.clone()), uploads);
         let upkeep = upkeep::Upkeep {
             store: self.store.clone(),
             registry: Arc::clone(&registry),
@@ -203,7 +206,7 @@ impl App {
         tasks.spawn(self.reserve.keep(background.clone()));
         let (incoming, accept) = self.sessions.accept(stop.clone());
         tasks.spawn(accept);
-        let sessions = tasks.spawn(gateway::serve_sessions(sessions, incoming, stop.clone()));
+        let sessions = tasks.spawn(gateway::serve_sessions(served, incoming, stop.clone()));
         let (incoming, accept) = self.enrolment.accept(stop.clone());
         tasks.spawn(accept);
         tasks.spawn(gateway::serve_enrolment(self.enrolments, incoming, stop.clone()));

@@ -86,12 +86,12 @@ fn server() -> Server {
 /// # Errors
 /// What the transport says.
 pub async fn serve_sessions(
-    sessions: Sessions,
+    (sessions, uploads): (Sessions, Uploads),
     incoming: mpsc::Receiver<io::Result<Conn>>,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let sessions = SessionServer::new(sessions).max_decoding_message_size(limit::MESSAGE_BYTES_MAX);
-    let uploads = SnapshotsServer::new(Uploads).max_decoding_message_size(limit::MESSAGE_BYTES_MAX);
+    let uploads = SnapshotsServer::new(uploads).max_decoding_message_size(limit::MESSAGE_BYTES_MAX);
     server()
         .add_service(sessions)
         .add_service(uploads)

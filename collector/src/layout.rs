@@ -49,6 +49,12 @@ impl Layout {
         self.keyring().join("draft")
     }
 
+    /// Forensic containers.
+    #[must_use]
+    pub fn evidence(&self) -> PathBuf {
+        self.0.join("evidence")
+    }
+
     /// The state database.
     #[must_use]
     pub fn state(&self) -> PathBuf {

@@ -41,6 +41,8 @@ pub mod notice;
 
 pub mod store;
 
+pub mod evidence;
+
 pub mod auth;
 
 pub mod console;

@@ -79,6 +79,8 @@ pub enum Count {
     UnfitCommands,
     /// Receipts that prove nothing.
     BadReceipts,
+    /// Forensic containers that came whole.
+    Evidence,
 }
 
 impl Count {
@@ -121,6 +123,7 @@ impl Count {
             Self::CommandsIssued => "cordon_response_commands_issued_total",
             Self::UnfitCommands => "cordon_response_unfit_commands_total",
             Self::BadReceipts => "cordon_response_bad_receipts_total",
+            Self::Evidence => "cordon_gateway_evidence_total",
         }
     }
 

@@ -15,6 +15,7 @@ mod audit;
 mod column;
 mod command;
 mod detection;
+mod evidence;
 mod incident;
 mod keyring;
 mod migrate;
@@ -42,6 +43,7 @@ pub use self::{
     audit::{AuditBreak, AuditRow},
     command::{AUTOMATION, Closing, CommandRow, CommandState, Due, NewCommand, Tried},
     detection::{DetectionRow, Repeats},
+    evidence::{AGENT_BYTES_MAX, AGENT_SNAPSHOTS_MAX, EvidenceRow, EvidenceState, NewEvidence},
     incident::{
         Answer, EntryRow, Gathered, IncidentRow, Judge, NewEntry, NewIncident, News, OpenIncident,
     },

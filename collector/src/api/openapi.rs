@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Api, audit, command, detection, event, health, incident, keyring, live, report, rule, token,
+    Api, audit, command, detection, event, evidence, health, incident, keyring, live, report, rule, token,
 };
 
 #[derive(OpenApi)]
@@ -34,6 +34,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(report::show))
         .routes(routes!(command::list, command::issue))
         .routes(routes!(command::show))
+        .routes(routes!(evidence::list))
+        .routes(routes!(evidence::show))
+        .routes(routes!(evidence::content))
         .routes(routes!(keyring::show, keyring::install))
         .routes(routes!(rule::list))
         .routes(routes!(rule::reload))

@@ -19,8 +19,10 @@ use tower::ServiceExt;
 use super::{Api, ROUTES, Rules, openapi, router, serve};
 use crate::{
     auth::{role::Role, token},
+    evidence::Vault,
     lake::{Lake, Opening},
     notice::{Board, InForce, Trouble},
+    reserve::Reserve,
     store::{By, NewApiToken, Store},
 };
 
@@ -34,6 +36,10 @@ fn lake(dir: &Path) -> Lake {
         is_used: false,
     })
     .unwrap()
+}
+
+fn vault(dir: &Path) -> Vault {
+    Vault::open(dir.join("evidence"), Reserve::open(dir).unwrap()).unwrap()
 }
 
 pub(super) struct Bed {
@@ -52,6 +58,7 @@ impl Bed {
         let api = Api {
             store: Store::create(&dir.path().join("state")).await.unwrap(),
             lake: lake(&dir.path().join("lake")),
+            vault: vault(dir.path()),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             roots: order::roots(),
@@ -158,6 +165,9 @@ async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
         GET /api/v1/commands: viewer analyst responder lead admin
         POST /api/v1/commands: responder lead admin
         GET /api/v1/commands/{command}: viewer analyst responder lead admin
+        GET /api/v1/evidence: viewer analyst responder lead admin
+        GET /api/v1/evidence/{evidence}: viewer analyst responder lead admin
+        GET /api/v1/evidence/{evidence}/content: analyst responder lead admin
         GET /api/v1/keyring: viewer analyst responder lead admin
         PUT /api/v1/keyring: admin
         GET /api/v1/rules: viewer analyst responder lead admin

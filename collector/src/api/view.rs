@@ -4,12 +4,14 @@
 //! Nothing here is a domain type, so that what is inside can change.
 
 mod command;
+mod evidence;
 mod incident;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::command::{Command, SignedCommand};
+pub use self::evidence::{Custody, Evidence, EvidenceEntry, EvidenceManifest};
 pub use self::incident::{
     Assignment, End, Entry, Gate, Incident, Indicator, Judgement, NewIncident, NewNote,
     NewSeverity, NewTask, Passage, Phase, PhaseMove, ScopeChange, ScopeHost, Sweep, Task,

@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Api},
+    evidence::Vault,
     gateway::registry::Registry,
     ingest::Pressure,
     lake::Lake,
@@ -25,6 +26,7 @@ use crate::{
 pub(super) struct Desk {
     pub(super) listener: Listener,
     pub(super) lake: Lake,
+    pub(super) vault: Vault,
     pub(super) roots: Roots,
     pub(super) authority: Sha256,
     pub(super) enrolment: Vec<String>,
@@ -67,6 +69,7 @@ impl Desk {
         let router = api::router(Arc::new(Api {
             store,
             lake: self.lake,
+            vault: self.vault,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             roots: self.roots,

@@ -5,7 +5,9 @@ use std::{io, sync::Arc};
 
 use cordon_shared::{entropy::Entropy, id::CollectorId, seglog::Disk, time::Clock};
 
+use super::error::{StartError, system};
 use crate::{
+    evidence::Vault,
     ingest::{
         Ingest,
         fanout::{Fanout, Sight},
@@ -23,6 +25,12 @@ pub(super) fn disk(layout: &Layout) -> io::Result<(Reserve, Arc<dyn Disk>)> {
     let reserve = Reserve::open(layout.root())?;
     let disk = Arc::new(ReservedDisk::new(reserve.clone()));
     Ok((reserve, disk))
+}
+
+/// The folder of evidence, which leaves the same room.
+pub(super) fn vault(layout: &Layout, reserve: &Reserve) -> Result<Vault, StartError> {
+    let opened = Vault::open(layout.evidence(), reserve.clone());
+    opened.map_err(system("make the folder of evidence"))
 }
 
 /// Opens the lake; the watch has read the journal up to `watched`.

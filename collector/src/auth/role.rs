@@ -52,6 +52,8 @@ pub enum Right {
     Look,
     /// Read events: they hold command lines and names of persons.
     ReadEvents,
+    /// Take evidence with them: what a host says of itself, whole.
+    ReadEvidence,
     /// Hand in commands that people have signed: whether they are obeyed is the signatures' to say.
     HandInCommands,
     /// Approve and revoke agents.
@@ -71,7 +73,7 @@ impl Right {
     fn least(self) -> Role {
         match self {
             Self::Look => Role::Viewer,
-            Self::ReadEvents => Role::Analyst,
+            Self::ReadEvents | Self::ReadEvidence => Role::Analyst,
             Self::HandInCommands => Role::Responder,
             Self::DecideHosts | Self::LoadRules | Self::ReadAudit => Role::Lead,
             Self::MakeTokens | Self::InstallKeyring => Role::Admin,

@@ -35,6 +35,10 @@ const ALARMS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 const HELLO_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
 const HELLO_BURST: NonZeroU32 = NonZeroU32::new(20).expect("20 is not 0");
 
+/// Offers of one agent: it has a few snapshots to offer, and again after each that broke off (chosen).
+const OFFER_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("1 is not 0");
+const OFFER_BURST: NonZeroU32 = NonZeroU32::new(32).expect("32 is not 0");
+
 /// Too many calls: back off.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("too many calls from {whom}; back off")]
@@ -68,6 +72,7 @@ pub struct Admission {
     wrong: DefaultKeyedRateLimiter<IpAddr>,
     alarms: DefaultKeyedRateLimiter<IpAddr>,
     hellos: DefaultKeyedRateLimiter<AgentId>,
+    offers: DefaultKeyedRateLimiter<AgentId>,
 }
 
 impl Default for Admission {
@@ -81,6 +86,9 @@ impl Default for Admission {
             alarms: RateLimiter::keyed(Quota::per_minute(ALARMS_PER_MINUTE)),
             hellos: RateLimiter::keyed(
                 Quota::per_second(HELLO_PER_SECOND).allow_burst(HELLO_BURST),
+            ),
+            offers: RateLimiter::keyed(
+                Quota::per_second(OFFER_PER_SECOND).allow_burst(OFFER_BURST),
             ),
         }
     }
@@ -127,6 +135,18 @@ impl Admission {
         Ok(())
     }
 
+    /// Lets one offer of an agent in.
+    ///
+    /// # Errors
+    /// [`TooMany`].
+    pub fn offer(&self, agent: AgentId) -> Result<(), TooMany> {
+        if self.offers.check_key(&agent).is_err() {
+            Count::RateLimited.add(1);
+            return Err(TooMany { whom: "this agent" });
+        }
+        Ok(())
+    }
+
     /// Forgets sources and agents that have not come for a while; to be called now and then, or
     /// the lists grow with every address that ever called.
     pub fn tidy(&self) {
@@ -134,6 +154,7 @@ impl Admission {
         self.wrong.retain_recent();
         self.alarms.retain_recent();
         self.hellos.retain_recent();
+        self.offers.retain_recent();
     }
 }
 

@@ -100,7 +100,7 @@ impl Sessions {
 }
 
 /// Who calls: from the certificate alone.
-fn caller(ground: &Ground, peer: &Peer) -> Result<AgentId, AccessError> {
+pub(super) fn caller(ground: &Ground, peer: &Peer) -> Result<AgentId, AccessError> {
     let certificate = peer.certificate.as_ref().ok_or(AccessError::Nobody)?;
     let agent = identity::agent_of(certificate).ok_or(AccessError::Nobody)?;
     if ground.revocations.contains(agent) {

@@ -65,7 +65,7 @@ impl AuditRow {
         hasher.finish()
     }
 
-    fn read(row: &AnyRow) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &AnyRow) -> Result<Self, StoreError> {
         Ok(Self {
             number: column::count(row, "number")?,
             at: column::time(row, "at_ns")?,

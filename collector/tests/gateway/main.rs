@@ -10,6 +10,7 @@ mod collector;
 
 mod answer;
 mod enrolment;
+mod evidence;
 mod hostile;
 mod session;
 mod trust;

@@ -71,7 +71,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::pki", &["store", "metric"], "the authority's rules"),
     (
         "collector::gateway",
-        &["ingest", "pki", "store", "metric", "listen", "notice"],
+        &["ingest", "pki", "store", "metric", "listen", "notice", "evidence"],
         "the wire comes in here",
     ),
     ("collector::ingest", &["metric"], "makes batches durable and hands them on"),
@@ -105,6 +105,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::report", &["store", "lake"], "after-action report"),
     ("collector::report::model", &[], "values"),
     ("collector::store", &[], "small, transactional truth"),
+    ("collector::evidence", &["reserve"], "containers on disk; knows no SQL and no wire"),
     ("collector::auth", &["store"], "principals and roles"),
     ("collector::notice", &[], "what is new, for those who watch now"),
     (
@@ -114,7 +115,10 @@ const SIBLINGS: &[Sibling] = &[
     ),
     (
         "collector::api",
-        &["store", "lake", "response", "auth", "pki", "incident", "notice", "report", "console"],
+        &[
+            "store", "lake", "response", "auth", "pki", "incident", "notice", "report", "console",
+            "evidence",
+        ],
         "REST",
     ),
     ("collector::console", &["report"], "screens: the values of a report, written for a browser"),
