@@ -183,7 +183,7 @@ async fn send(client: &mut SnapshotsClient<Channel>, it: &Sealed) -> Result<(), 
         return Ok(());
     }
     let size = manifest.size_bytes;
-    if progress.received_bytes > size {
+    if progress.received_bytes >= size {
         return Err(UploadError::Beyond { received: progress.received_bytes, size });
     }
     let file = std::fs::File::open(&it.container).map_err(UploadError::Read)?;

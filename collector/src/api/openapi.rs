@@ -8,7 +8,8 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Api, audit, command, detection, event, evidence, health, incident, keyring, live, report, rule, token,
+    Api, audit, command, detection, event, evidence, health, incident, keyring, live, report, rule,
+    token,
 };
 
 #[derive(OpenApi)]

@@ -139,13 +139,28 @@ impl Uploads {
         })
     }
 
-    /// How far a snapshot is; one that was published and not noted, by a crash, is noted now.
+    /// How far a snapshot is; one that a crash, or the end of a connection, came before the end of is
+    /// brought to its end now.
     async fn progress(&self, row: &EvidenceRow) -> Result<Progress, Status> {
-        let (vault, id) = (self.vault.clone(), row.id);
-        let found = blocking(move || Ok((vault.is_whole(id)?, vault.received(id)?))).await?;
-        match found {
-            (true, _) => self.hold(row).await,
-            (false, received_bytes) => Ok(Progress { received_bytes, is_complete: false }),
+        let vault = self.vault.clone();
+        let (id, size, sha256) = (row.id, row.size_bytes, row.sha256);
+        let received = blocking(move || {
+            if vault.is_whole(id)? {
+                return Ok(None);
+            }
+            let received = vault.received(id)?;
+            if received < size {
+                return Ok(Some(received));
+            }
+            match vault.go_on(id, size)?.settle(sha256) {
+                Ok(()) => Ok(None),
+                Err(EvidenceError::Differs) => Ok(Some(0)),
+                Err(error) => Err(error),
+            }
+        });
+        match received.await? {
+            None => self.hold(row).await,
+            Some(received_bytes) => Ok(Progress { received_bytes, is_complete: false }),
         }
     }
 
@@ -291,6 +306,7 @@ impl v1::snapshots_server::Snapshots for Uploads {
         let new = self.ordered(&agent, &offer).await?;
         let row = self.ground.store.offer_evidence(&new).await;
         let row = row.map_err(|error| status::of(&error))?;
+        let _alone = Alone::take(&self.busy, agent.id).map_err(|error| status::of(&error))?;
         Ok(Response::new(progress_to(self.progress(&row).await?)))
     }
 

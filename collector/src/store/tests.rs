@@ -1,3 +1,4 @@
+mod evidence;
 mod incident;
 
 use std::time::Duration;

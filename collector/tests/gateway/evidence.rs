@@ -275,6 +275,15 @@ async fn a_broken_upload_goes_on_where_it_was_also_over_a_restart_of_the_collect
     assert_eq!(bed.offer(&bed.agent, offered(&manifest, &key())).await.unwrap(), (200, false));
     let rest = pieces(id, &container, 200);
     assert!(bed.upload(&bed.agent, rest).await.unwrap().1);
+    // A crash before it was looked at as a whole: the next offer does so, and does not believe it.
+    let command = bed.ordered(3, "snapshot").await;
+    let (manifest, container) = sealed(&bed, 3, command);
+    bed.offer(&bed.agent, offered(&manifest, &key())).await.unwrap();
+    let path = bed.collector.dir().join(format!("data/evidence/{}.part", manifest.snapshot));
+    cordon_shared::durable::write(&path, &vec![0; container.len()], 0o600).unwrap();
+    assert_eq!(bed.offer(&bed.agent, offered(&manifest, &key())).await.unwrap(), (0, false));
+    cordon_shared::durable::write(&path, &container, 0o600).unwrap();
+    assert!(bed.offer(&bed.agent, offered(&manifest, &key())).await.unwrap().1);
     // A crash between the container's last byte and the note of it: the next offer notes it.
     let command = bed.ordered(2, "snapshot").await;
     let (manifest, container) = sealed(&bed, 2, command);

@@ -169,13 +169,3 @@ async fn a_stream_that_begins_with_anything_but_a_hello_ends() {
     expect!["GOODBYE_REASON_BAD_INPUT: a hello comes once"].assert_eq(&link.end().await);
     collector.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn snapshots_are_refused_politely() {
-    let (mut collector, agent) = enrolled().await;
-    let channel = crate::agent::connect(collector.sessions(), agent.tls()).await.unwrap();
-    let mut client = v1::snapshots_client::SnapshotsClient::new(channel);
-    let status = client.offer(v1::SnapshotOffer::default()).await.unwrap_err();
-    assert_eq!(status.code(), tonic::Code::Unimplemented);
-    collector.stop().await;
-}

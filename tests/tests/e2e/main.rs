@@ -13,4 +13,5 @@ mod duckdb;
 mod enrol;
 mod isolate;
 mod replay;
+mod snapshot;
 mod stream;

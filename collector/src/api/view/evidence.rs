@@ -1,4 +1,4 @@
-//! Evidence, as it is shown.
+//! Evidence, as it is shown: the list, one with its manifest, and its custody.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -3,6 +3,7 @@
 pub(crate) mod contain;
 pub(crate) mod detect;
 pub(crate) mod event;
+pub(crate) mod evidence;
 pub(crate) mod fleet;
 pub(crate) mod key;
 pub(crate) mod report;
@@ -85,6 +86,9 @@ pub(crate) enum Verb {
     Isolate(contain::Isolate),
     /// End the isolation of hosts.
     Release(contain::Release),
+    /// Snapshots of hosts: what is in them, and whether they are still what was taken.
+    #[command(subcommand)]
+    Evidence(evidence::Evidence),
     /// Detection rules.
     #[command(subcommand)]
     Rule(rule::Rule),

@@ -5,6 +5,7 @@ pub(crate) mod case;
 pub(crate) mod contain;
 pub(crate) mod detect;
 pub(crate) mod event;
+pub(crate) mod evidence;
 pub(crate) mod fleet;
 pub(crate) mod keyring;
 pub(crate) mod login;
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Command(show) => case::command(&client()?, output, show),
         Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),
         Verb::Release(asked) => contain::release(&client()?, output, asked),
+        Verb::Evidence(verb) => evidence::run(&args.access, output, verb),
         Verb::Rule(rule) => rule::run(client, output, rule),
         Verb::Keyring(keyring) => keyring::run(&client()?, output, keyring),
         Verb::Audit(audit) => audit::run(&client()?, output, audit),

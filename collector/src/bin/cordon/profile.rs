@@ -103,6 +103,15 @@ pub(crate) fn whence(access: &Access) -> String {
     }
 }
 
+/// Where the profile lies, and what is kept beside it.
+///
+/// # Errors
+/// When there is no home folder.
+pub(crate) fn folder(access: &Access) -> anyhow::Result<PathBuf> {
+    let path = path(access)?;
+    Ok(path.parent().map(Path::to_path_buf).unwrap_or_default())
+}
+
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|it| !it.is_empty())
 }

@@ -17,7 +17,7 @@ use crate::store::{
     OpenIncident, Page, Repeats, Tried,
 };
 
-fn detection(bed: &Bed, agent: &AgentRow, seq: u64, pid: u32) -> Detection {
+pub(super) fn detection(bed: &Bed, agent: &AgentRow, seq: u64, pid: u32) -> Detection {
     let event = EventId {
         agent: agent.id,
         epoch: Epoch::from_u64(5).unwrap(),
@@ -51,7 +51,7 @@ fn detection(bed: &Bed, agent: &AgentRow, seq: u64, pid: u32) -> Detection {
 }
 
 /// Joins whatever is open, and issues no command.
-struct Simple<'a>(&'a Bed);
+pub(super) struct Simple<'a>(pub(super) &'a Bed);
 
 impl Judge for Simple<'_> {
     fn open(&mut self) -> NewIncident {

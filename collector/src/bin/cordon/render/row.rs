@@ -60,6 +60,46 @@ impl Row for view::Token {
     }
 }
 
+impl Row for view::Evidence {
+    const HEAD: &'static [&'static str] =
+        &["evidence", "taken (utc)", "state", "bytes", "agent", "incident"];
+    const LESS: &'static [&'static str] = &["agent", "bytes"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.evidence_id.clone(),
+            time(&self.taken),
+            self.state.clone(),
+            self.size_bytes.to_string(),
+            self.agent_id.clone(),
+            optional(self.incident_id.as_deref()),
+        ]
+    }
+}
+
+impl Row for view::EvidenceEntry {
+    const HEAD: &'static [&'static str] = &["entry", "outcome", "bytes", "why"];
+    const LESS: &'static [&'static str] = &["bytes"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.outcome.clone(),
+            self.size_bytes.to_string(),
+            self.reason.clone(),
+        ]
+    }
+}
+
+impl Row for view::Custody {
+    const HEAD: &'static [&'static str] = &["at (utc)", "act", "actor", "what"];
+    const LESS: &'static [&'static str] = &["what"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![instant(&self.at), self.act.clone(), self.actor.clone(), self.detail.clone()]
+    }
+}
+
 impl Row for view::Detection {
     const HEAD: &'static [&'static str] = &["detection", "last (utc)", "severity", "count", "what"];
     const LESS: &'static [&'static str] = &["count", "severity"];
