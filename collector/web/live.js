@@ -79,7 +79,8 @@ function show(kind, it) {
 
 function tell() {
   const held = isPaused ? `, ${waiting.length + unseen} since the pause` : "";
-  count.textContent = `${total} notices${held}; the newest ${ROWS_MAX} are kept`;
+  const notices = total === 1 ? "1 notice" : `${total} notices`;
+  count.textContent = `${notices}${held}; the newest ${ROWS_MAX} are kept`;
 }
 
 function take(kind, text) {

@@ -55,6 +55,7 @@ pub(super) fn open_routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/login", routing::get(|| async { Html(login::page(None)) }).post(log_in))
         .route("/logout", routing::post(log_out))
+        .route("/favicon.ico", routing::get(|| async { StatusCode::NO_CONTENT }))
         .route("/style.css", routing::get(style))
         .route("/live.js", routing::get(script))
 }

@@ -9,7 +9,7 @@ use crate::report::{
         part::{list, severity, state},
         section,
     },
-    model::{Facts, Report},
+    model::{Facts, Indicator, Report},
     remain,
     said::Said,
 };
@@ -27,8 +27,8 @@ pub fn page(it: &Report, who: &str) -> String {
             span.fixed.quiet { (incident.incident_id) }
         }
         p {
-            @match &incident.lead { Some(lead) => { "Lead: " b { (lead) } } None => { "This incident has no lead." } }
-            " " a href=(format!("/incidents/{}/report", incident.incident_id)) { "Report" }
+            @if let Some(lead) = &incident.lead { "Lead: " b { (lead) } " · " }
+            a href=(format!("/incidents/{}/report", incident.incident_id)) { "Open the report" }
         }
         div.columns {
             section {
@@ -57,6 +57,11 @@ pub fn page(it: &Report, who: &str) -> String {
     super::page(&title, who, &main)
 }
 
+/// Whether a file lies where packages put theirs: to sweep for a shell finds every host.
+fn is_of_system(it: &Indicator) -> bool {
+    ["/usr/", "/bin/", "/sbin/", "/lib"].iter().any(|folder| it.source.as_str().starts_with(folder))
+}
+
 /// Commands for a responder's own terminal: signing is done there, with a key that no page sees.
 fn typed(facts: &Facts) -> Markup {
     let incident = &facts.incident.incident_id;
@@ -77,7 +82,8 @@ fn typed(facts: &Facts) -> Markup {
             ),
         ));
     }
-    for it in facts.indicators.iter().filter(|it| it.kind == "sha256").take(4) {
+    for it in facts.indicators.iter().filter(|it| it.kind == "sha256" && !is_of_system(it)).take(4)
+    {
         lines.push((
             format!("Look for {} everywhere", it.source.cut(40)),
             format!("cordon sweep {incident} --sha256 {} --key KEYFILE", it.value),

@@ -160,7 +160,17 @@ fn host_contained(facts: &Facts, host: &Host) -> Result<Timestamp, String> {
             Some(Err(why)) => return Err(format!("{action} on {} {why}", host.name)),
         }
     }
-    last.ok_or_else(|| format!("nothing was done on {} to contain it", host.name))
+    let at = last.ok_or_else(|| format!("nothing was done on {} to contain it", host.name))?;
+    let later = facts.detections.iter().filter(|it| it.agent_id == host.agent_id && it.first > at);
+    let Some(again) = later.map(|it| it.first).max() else { return Ok(at) };
+    // It went on, or came back: only what was proved after that counts.
+    let proved = facts.commands.iter().filter(|it| {
+        it.agent_id == host.agent_id
+            && CONTAINING.contains(&it.action.as_str())
+            && it.verdict.as_deref() == Some("complete")
+    });
+    let proved = proved.filter_map(|it| it.closed).filter(|it| *it >= again).min();
+    proved.ok_or_else(|| format!("found again on {} at {again}, nothing proved since", host.name))
 }
 
 /// When a phase was closed on its gate.

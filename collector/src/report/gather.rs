@@ -21,8 +21,8 @@ use super::{
     said::Said,
 };
 use crate::store::{
-    AgentRow, CommandRow, DetectionRow, EntryRow, IncidentRow, PAGE_ROWS_MAX, Page, Store,
-    StoreError,
+    AgentRow, CommandRow, DetectionRow, EntryRow, EvidenceRow, EvidenceState, IncidentRow,
+    PAGE_ROWS_MAX, Page, Store, StoreError,
 };
 
 /// Entries of a timeline that a report shows (chosen: more than a person reads).
@@ -61,7 +61,9 @@ pub async fn state(store: &Store, asked: &Asked) -> Result<Facts, StoreError> {
     let timeline = entries(store, asked.incident, &mut unread).await?;
     let hosts = hosts(store, &row, &detections).await?;
     let commands: Vec<_> = commands.iter().map(|it| command(it, &asked.keys)).collect();
-    let evidence = commands.iter().filter_map(receipt).collect();
+    let kept = store.evidence_of(Some(asked.incident), &page).await?;
+    let kept = kept.iter().rev().map(|it| snapshot(it, &hosts));
+    let evidence = kept.chain(commands.iter().filter_map(|it| receipt(it, &hosts))).collect();
     Ok(Facts {
         made: asked.now,
         made_for: Said::new(asked.principal.as_str()),
@@ -256,13 +258,36 @@ fn lease(order: &Order) -> Option<Said> {
     Some(Said::new(format!("lease of {}, {end}", spoken(lease.duration))))
 }
 
+/// A snapshot; its manifest was checked against the agent's registered key when it came.
+fn snapshot(row: &EvidenceRow, hosts: &[Host]) -> Evidence {
+    let state = match row.state {
+        EvidenceState::Offered => "its container is still on its way",
+        EvidenceState::Held => "here whole",
+    };
+    let proof = format!(
+        "manifest signed by the agent; container of {} bytes, sha256 {}, {state}",
+        row.size_bytes, row.sha256
+    );
+    Evidence {
+        what: Said::new(format!("snapshot of {}", row.taken.0)),
+        id: Said::new(row.id.to_string()),
+        source: named(hosts, &row.agent.to_string()),
+        proof: Said::new(proof),
+    }
+}
+
+fn named(hosts: &[Host], agent: &str) -> Said {
+    let host = hosts.iter().find(|it| it.agent_id == agent);
+    host.map_or_else(|| Said::new(agent), |it| it.name.clone())
+}
+
 /// A receipt as evidence: it was checked against the agent's registered key when it came.
-fn receipt(it: &Command) -> Option<Evidence> {
+fn receipt(it: &Command, hosts: &[Host]) -> Option<Evidence> {
     let event = it.receipt_event_id.as_ref()?;
     Some(Evidence {
         what: Said::new(format!("receipt of {}", it.action)),
         id: Said::new(event.as_str()),
-        source: Said::new(format!("agent {}", it.agent_id)),
+        source: named(hosts, &it.agent_id),
         proof: Said::new("signed by the agent's receipt key"),
     })
 }

@@ -196,9 +196,8 @@ fn tables(page: &mut String, facts: &Facts) {
     let empty = "The events of this incident name none.";
     table(page, "Indicators", &["Kind", "Value", "Seen"], &rows(indicators.collect()), empty);
     let gaps = facts.gaps.iter().map(|it| {
-        let count = if it.is_count_exact { "" } else { "at least " };
         let times = [it.from.to_string(), it.until.to_string()];
-        let rest = [host(&it.agent_id), plain(&it.cause), format!("{count}{}", it.count)];
+        let rest = [host(&it.agent_id), plain(&it.cause), it.spoken()];
         times.into_iter().chain(rest).collect()
     });
     let head = ["From", "Until", "Host", "Cause", "Events lost"];

@@ -331,6 +331,18 @@ pub struct Override {
     pub text: Said,
 }
 
+impl Gap {
+    /// How many events were lost, as far as is known.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        match (self.is_count_exact, self.count) {
+            (true, count) => count.to_string(),
+            (false, 0) => "not known".to_owned(),
+            (false, count) => format!("at least {count}"),
+        }
+    }
+}
+
 impl Entry {
     /// Whether a person did it and not a program of ours.
     #[must_use]

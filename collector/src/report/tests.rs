@@ -66,6 +66,19 @@ fn a_relapse_takes_the_time_to_contain_back() {
 }
 
 #[test]
+fn what_is_found_after_a_proof_needs_another_proof() {
+    let mut facts = closed();
+    let mut again = facts.detections[0].clone();
+    again.first = at(25_000);
+    facts.detections.push(again);
+    assert!(clocks(&facts).contains("MTTC not yet (found again on web-1 at"));
+    let mut kill = facts.commands[0].clone();
+    (kill.issued, kill.closed) = (at(25_020), Some(at(25_100)));
+    facts.commands.push(kill);
+    assert!(clocks(&facts).contains("MTTC 25.1 s"));
+}
+
+#[test]
 fn one_host_without_a_proof_keeps_all_from_being_contained() {
     let mut facts = closed();
     facts.hosts.push(super::model::Host {

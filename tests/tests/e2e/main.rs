@@ -13,5 +13,6 @@ mod duckdb;
 mod enrol;
 mod isolate;
 mod replay;
+mod report;
 mod snapshot;
 mod stream;

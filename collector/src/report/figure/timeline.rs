@@ -199,9 +199,7 @@ fn phase(facts: &Facts, phase: Phase, until: Timestamp) -> Option<Row> {
 
 fn blind(facts: &Facts) -> Vec<Row> {
     let row = |it: &crate::report::model::Gap| {
-        let count =
-            if it.is_count_exact { it.count.to_string() } else { format!("≥ {}", it.count) };
-        let label = format!("{}: {count} events lost", it.cause.cut(20));
+        let label = format!("{}, events lost: {}", it.cause.cut(20), it.spoken());
         let mark = Mark {
             class: "blind",
             from: it.from,

@@ -154,15 +154,17 @@ fn drawn(tree: &Tree<'_>, row: &Row<'_>, index: usize, y: f64) -> Markup {
         text.name x=(at(name_end)) y=(at(top_y + 15.0)) { (head) }
         text.command x=(at(x + 12.0)) y=(at(top_y + 30.0)) { (line.cut(chars(WIDTH - x - 30.0))) }
         @if let Some(title) = it.detections.first() {
-            text.alarm x=(at(WIDTH - 10.0)) y=(at(top_y + 15.0)) text-anchor="end" { (title.cut(48)) }
+            text.alarm x=(at(WIDTH - 10.0)) y=(at(top_y + 15.0)) text-anchor="end" { (title.cut(56)) }
         }
     }
 }
 
 /// A moment as the distance from the first event, either way.
 fn since(moment: Timestamp, began: Timestamp) -> String {
-    if moment < began {
-        format!("−{}", spoken(began.since(moment)))
+    let before = began.since(moment);
+    // Times of events are told in milliseconds: less than one is the same moment.
+    if before.as_millis() > 0 {
+        format!("−{}", spoken(before))
     } else {
         format!("+{}", spoken(moment.since(began)))
     }

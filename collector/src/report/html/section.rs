@@ -202,11 +202,7 @@ pub fn gaps(facts: &Facts) -> Markup {
         .gaps
         .iter()
         .map(|it| {
-            let count = if it.is_count_exact {
-                it.count.to_string()
-            } else {
-                format!("at least {}", it.count)
-            };
+            let count = it.spoken();
             let sensor = if it.sensor.is_empty() { Said::from("–") } else { it.sensor.clone() };
             let host = html! { (facts.host_name(&it.agent_id)) };
             vec![
