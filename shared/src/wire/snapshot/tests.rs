@@ -22,6 +22,26 @@ fn a_manifest_opens_as_it_was_signed_and_by_its_own_key_alone() {
     assert!(open(&other, &order::key(50).public()).is_err());
 }
 
+/// The bytes that an agent signs. What changes them makes every manifest that was ever signed another
+/// one.
+#[test]
+fn the_signed_bytes_of_a_manifest_are_these() {
+    let mut it = manifest();
+    it.sha256 = Sha256::of(b"container");
+    it.size_bytes = 1_000;
+    for entry in it.entries.iter_mut().filter(|it| it.outcome != Outcome::Missed) {
+        entry.packed_bytes = 100;
+    }
+    let signed = sign(&it, &order::key(50));
+    let signature = Sha256::of(&signed.signatures[0].value);
+    let payload = hex::encode(&signed.payload);
+    let shown = format!("{}\n{payload}\n{signature}", signed.payload_type);
+    expect![[r#"
+        cordon.v1.Manifest
+        0a105a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a1210c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c01a10a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a922067472696167652a110880a094a58d1d1080a0bce383b2bfbd1832110880a094a58d1d1080a0bce383b2bfbd183a340a0a6167656e742e6a736f6e10111a20cbf735818ecf774aba4da0bfb003f026ff8a77b6693bea8056d830015ff81e2a200130643a4d0a0f70726f6365737365732e6a736f6e6c101a1a2031ed1603d9de9c53d853e8e17406253ae05fb81975bbb27c9b7d8feca7d4017920022a126d6f7265207468616e20323620627974657330643a210a096270662e6a736f6e6c20032a12746865206b65726e656c20726566757365733a320a0a6d6f756e74732e7478741a20e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8552001306440e8074a20a42d519714d616e9411dbceec4b52808bd6b1ee53e6f6497a281d655357d8b7152101c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c5a057765622d316210b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0
+        fac07a8f66179998da9b0794675c1ffac90a7b11214ced4a59ff3be0746adebf"#]].assert_eq(&shown);
+}
+
 #[test]
 fn offers_chunks_and_progress_come_back() {
     let it = manifest();
