@@ -129,6 +129,8 @@ pub enum Policy {
 /// What may be relied upon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
+    /// The file that says so, which no command touches.
+    pub path: PathBuf,
     /// Everything that the agent keeps is below it; absolute.
     pub data_dir: PathBuf,
     /// Where sessions go, `host:port` each, tried in turn.
@@ -215,7 +217,8 @@ impl Config {
             }
             Err(source) => return Err(ConfigError::Read { path: named.to_owned(), source }),
         };
-        Self::parse(&text, |name| std::env::var(name).ok())
+        let config = Self::parse(&text, |name| std::env::var(name).ok())?;
+        Ok(Self { path: std::path::absolute(named).unwrap_or(config.path), ..config })
     }
 
     /// Reads TOML; `environment` gives the value of a variable.
@@ -283,6 +286,7 @@ fn check(raw: Raw) -> Result<Config, ConfigError> {
     }
     let log_format = Format::parse(raw.log.format.as_deref().unwrap_or("text"));
     Ok(Config {
+        path: PathBuf::from(USUAL_PATH),
         data_dir: raw.data_dir,
         collector: raw.collector,
         enrolment: raw.enrolment,

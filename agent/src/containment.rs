@@ -14,7 +14,11 @@
 
 pub mod host;
 
+pub mod files;
+
 pub mod firewall;
+
+pub mod ledger;
 
 pub mod hold;
 
@@ -35,6 +39,8 @@ pub mod errand;
 pub mod journal;
 
 pub mod keyring;
+
+mod entries;
 
 mod respond;
 
@@ -57,8 +63,8 @@ use cordon_shared::{
 };
 
 use self::{
-    citation::Witness, errand::Errand, hold::book::Book, host::Host, journal::Journal,
-    keyring::Store, link::Link, news::News,
+    citation::Witness, errand::Errand, files::Files, hold::book::Book, host::Host,
+    journal::Journal, keyring::Store, ledger::Ledger, link::Link, news::News,
 };
 use crate::snapshot::Kit;
 
@@ -105,6 +111,10 @@ pub struct Parts {
     pub book: Book,
     /// The door to processes.
     pub host: Box<dyn Host>,
+    /// The door to files.
+    pub files: Arc<dyn Files>,
+    /// What was done to files, and what undoes it.
+    pub ledger: Ledger,
     /// The door to the network.
     pub link: Box<dyn Link>,
     /// Takes snapshots.

@@ -3,7 +3,7 @@
 use cordon_shared::error::{Classify, Kind};
 
 use crate::{
-    containment::{hold::file::FileError, journal::JournalError, keyring::StoreError},
+    containment::{hold::file::FileError, journal::JournalError, keyring::StoreError, ledger},
     enroll::{EnrollError, identity::IdentityError},
     sensor::SensorError,
     snapshot::shelf::ShelfError,
@@ -28,6 +28,9 @@ pub enum StartError {
     /// Who holds this host isolated.
     #[error(transparent)]
     Holds(#[from] FileError),
+    /// What was done to files.
+    #[error(transparent)]
+    Ledger(#[from] ledger::file::FileError),
     /// The keyring.
     #[error(transparent)]
     Keyring(#[from] StoreError),
@@ -59,6 +62,7 @@ impl Classify for StartError {
             Self::Spool(error) => error.kind(),
             Self::Journal(error) => error.kind(),
             Self::Holds(error) => error.kind(),
+            Self::Ledger(error) => error.kind(),
             Self::Keyring(error) => error.kind(),
             Self::Shelf(error) => error.kind(),
             Self::Scope(error) => error.kind(),

@@ -28,6 +28,7 @@ use crate::{
         hold::{Hold, book::Book, file},
         journal::Journal,
         keyring::Store,
+        ledger::Ledger,
         linux::{self, Linux},
     },
     enroll::identity::Record,
@@ -61,6 +62,12 @@ pub(super) fn containment(
         journal: Journal::open(&config.data_dir.join("journal"), clock.now())?,
         book: Book::open(holds_path(config))?,
         host: Box::new(Linux),
+        files: Arc::new(linux::files::Linux {
+            quarantine: config.data_dir.join("quarantine"),
+            own: own(config),
+            root: PathBuf::from("/"),
+        }),
+        ledger: Ledger::open(config.data_dir.join("ledger"))?,
         link: Box::new(linux::link::Linux {
             collector: config.collector.iter().chain(&config.enrolment).cloned().collect(),
             proxy: config.proxy.clone(),
@@ -91,6 +98,15 @@ pub(super) fn kit(
         clock: Arc::clone(clock),
         entropy: Arc::new(SystemEntropy),
     })
+}
+
+/// What no command about files touches: the agent's own, by every name that leads there.
+fn own(config: &Config) -> Vec<PathBuf> {
+    let program = std::env::current_exe().ok();
+    let own = [Some(config.data_dir.clone()), Some(config.path.clone()), program];
+    let own: Vec<PathBuf> = own.into_iter().flatten().collect();
+    let resolved = own.iter().filter_map(|it| fs::canonicalize(it).ok());
+    own.iter().cloned().chain(resolved).collect()
 }
 
 /// The cgroup that the agent is scoped to, as `/proc/PID/cgroup` has it.

@@ -90,7 +90,7 @@ impl Errand {
 /// Nothing was done, for this reason.
 pub(super) fn failed(why: &str) -> Report {
     let open = vec![super::execute::cut(why)];
-    Report { verdict: Verdict::Failed, refusal: None, steps: Vec::new(), open }
+    Report { open, ..Report::of(Verdict::Failed) }
 }
 
 /// The work of a plan that is an errand.

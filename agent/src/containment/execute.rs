@@ -1,4 +1,4 @@
-//! Runs a plan's steps in order, through the [`Host`] and nothing else.
+//! Runs a plan's steps in order, through its [`Doors`] and nothing else.
 //!
 //! A step that cannot be undone is tried for every process, and what lives on is named: the verdict
 //! is then `partial`. Before the first of them, a failure undoes what was done (`failed`). `complete`
@@ -7,7 +7,11 @@
 //! It is bounded: by rounds and by [`TREE_TIME_MAX`], so that a tree that gives birth faster than it
 //! can be stopped ends as `partial`, not as a loop (F-40).
 
+mod files;
+
 mod network;
+
+mod report;
 
 pub(super) mod snapshot;
 
@@ -20,12 +24,15 @@ use cordon_shared::{
     time::{Boottime, Clock},
 };
 
-use self::network::Network;
+pub(super) use self::report::cut;
+pub use self::report::{Report, rehearse};
+use self::{files::OnFiles, network::Network, report::report};
 use super::{
+    files::Files,
     firewall::Ruleset,
     host::{Hit, Host, HostError, Signal, State},
     link::Link,
-    plan::{Plan, Protected, Step, process::untouchable},
+    plan::{Plan, Protected, Step, file::FileStep, process::untouchable},
 };
 
 /// How long a tree may take to be frozen, and how long its end may take.
@@ -37,27 +44,6 @@ const ROUNDS_MAX: usize = 1_000;
 /// How long one wait for a change of a process lasts.
 const WAIT: Duration = Duration::from_millis(1);
 
-/// What came of a plan.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Report {
-    /// What became of it.
-    pub verdict: Verdict,
-    /// Why nothing was done, when a condition did not hold.
-    pub refusal: Option<Refusal>,
-    /// Every step, in order, as many as a receipt takes.
-    pub steps: Vec<StepReport>,
-    /// What is open.
-    pub open: Vec<String>,
-}
-
-/// Says what would be done, and does nothing.
-#[must_use]
-pub fn rehearse(plan: &Plan) -> Report {
-    let skipped = |it: &Step| report(it.to_string(), StepOutcome::Skipped, "");
-    let steps = plan.steps.iter().take(limit::RECEIPT_STEPS_MAX).map(skipped).collect();
-    Report { verdict: Verdict::Planned, refusal: None, steps, open: plan.open.clone() }
-}
-
 /// What a plan is run with.
 #[derive(Clone, Copy, Debug)]
 pub struct Doors<'a> {
@@ -65,6 +51,8 @@ pub struct Doors<'a> {
     pub host: &'a dyn Host,
     /// The door to the network.
     pub link: &'a dyn Link,
+    /// The door to files.
+    pub files: &'a dyn Files,
     /// What the network lets through before the plan; everything when there is none.
     pub before: Option<&'a Ruleset>,
     /// What the time is.
@@ -95,10 +83,6 @@ pub fn execute(plan: &Plan, doors: Doors<'_>) -> Report {
     run.finish(verdict, None, &plan.open)
 }
 
-fn report(step: String, outcome: StepOutcome, detail: &str) -> StepReport {
-    StepReport { step, outcome, detail: detail.to_owned() }
-}
-
 /// Whether the next step follows.
 enum Flow {
     On,
@@ -111,6 +95,7 @@ struct Run<'a> {
     clock: &'a dyn Clock,
     protected: &'a Protected,
     network: Network<'a>,
+    files: OnFiles<'a>,
     /// Frozen by us, in order: to be thawed when the plan is given up.
     frozen: Vec<ProcessKey>,
     /// Frozen by us and not named in the plan.
@@ -123,11 +108,11 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(doors: Doors<'a>) -> Self {
-        let Doors { host, link, before, clock, protected } = doors;
-        let network = Network::new(link, before);
+        let Doors { host, link, files, before, clock, protected } = doors;
+        let (network, files) = (Network::new(link, before), OnFiles::new(files));
         let (frozen, births, killed) = (Vec::new(), Vec::new(), Vec::new());
         let (steps, open) = (Vec::new(), Vec::new());
-        Self { host, clock, protected, network, frozen, births, killed, steps, open }
+        Self { host, clock, protected, network, files, frozen, births, killed, steps, open }
     }
 
     fn step(&mut self, step: &Step) -> Flow {
@@ -161,6 +146,7 @@ impl<'a> Run<'a> {
                 self.tell(step.to_string(), StepOutcome::Failed, "it is run on its own");
                 return Flow::Stop(Verdict::Failed, None);
             }
+            Step::OnFile(it) => return self.on_file(it),
         };
         match told {
             Ok(outcome) => {
@@ -188,6 +174,29 @@ impl<'a> Run<'a> {
                 Flow::On
             }
             network::Done::Not(why) => {
+                self.tell(what, StepOutcome::Failed, &why);
+                Flow::Stop(Verdict::Failed, None)
+            }
+        }
+    }
+
+    fn on_file(&mut self, step: &FileStep) -> Flow {
+        let (done, what) = (self.files.step(step), step.to_string());
+        match done {
+            files::Done::Well(outcome, detail) => {
+                self.tell(what, outcome, &detail);
+                Flow::On
+            }
+            files::Done::Open(open) => {
+                self.tell(what, StepOutcome::Failed, &open.join("; "));
+                self.open.extend(open);
+                Flow::On
+            }
+            files::Done::Refused(why) => {
+                self.tell(what, StepOutcome::Failed, &why);
+                Flow::Stop(Verdict::Refused, Some(Refusal::IdentityMismatch))
+            }
+            files::Done::Not(why) => {
                 self.tell(what, StepOutcome::Failed, &why);
                 Flow::Stop(Verdict::Failed, None)
             }
@@ -324,6 +333,15 @@ impl<'a> Run<'a> {
             }
             None => (),
         }
+        for (what, back) in self.files.roll_back() {
+            match back {
+                Ok(()) => self.tell(what, StepOutcome::Undone, ""),
+                Err(why) => {
+                    self.open.push(format!("done and not taken back: {what}"));
+                    self.tell(what, StepOutcome::Failed, &why);
+                }
+            }
+        }
         for it in std::mem::take(&mut self.frozen).into_iter().rev() {
             match self.host.signal(it, Signal::Continue) {
                 Ok(_) => self.tell(format!("freeze {}", it.pid), StepOutcome::Undone, ""),
@@ -355,7 +373,8 @@ impl<'a> Run<'a> {
     fn finish(self, verdict: Verdict, refusal: Option<Refusal>, planned: &[String]) -> Report {
         let mut open: Vec<String> = planned.iter().cloned().chain(self.open).collect();
         open.truncate(limit::RECEIPT_STEPS_MAX);
-        Report { verdict, refusal, steps: self.steps, open }
+        let OnFiles { findings, in_effect: entries, .. } = self.files;
+        Report { verdict, refusal, steps: self.steps, open, findings, entries }
     }
 }
 
@@ -370,15 +389,6 @@ fn count(births: usize) -> String {
 /// An error with what is behind it.
 fn chain(error: &HostError) -> String {
     format!("{error}: {}", error.source)
-}
-
-/// As much of a text as a receipt takes.
-pub(super) fn cut(text: &str) -> String {
-    let mut end = text.len().min(limit::RECEIPT_TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

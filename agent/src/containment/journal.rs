@@ -5,7 +5,7 @@
 //! record  4 length of the payload, 4 CRC-32C of it, payload        numbers little-endian
 //! payload 1 kind, 16 command id, then
 //!   1 begun     8 expires ns, 8 realtime ns, 16 boot id, 32 payload SHA-256, 16 incident or zeros,
-//!               1 is automation's, 1 deed (0 other, 1 kill, 2 suspend, 3 resume), 4 pid, 8 start ticks, 1 is tree
+//!               1 is automation's, 1 deed (0 other, 1 kill, 2 suspend, 3 resume, 4 files), 4 pid, 8 start ticks, 1 is tree
 //!   2 ended     8 expires ns, 32 payload SHA-256, the signed receipt as `cordon.v1.Signed`
 //!   3 reported  nothing: the receipt is safe in the spool
 //! ```
@@ -110,6 +110,8 @@ pub enum DeedKind {
     Suspend,
     /// Lets it go on.
     Resume,
+    /// Something with files; the undo ledger says what.
+    Files,
 }
 
 /// An intent.
@@ -221,7 +223,7 @@ impl Journal {
         let counted = |it: &&Intent| {
             let is_counted = match it.deed.kind {
                 DeedKind::Kill | DeedKind::Suspend => true,
-                DeedKind::Resume | DeedKind::Other => false,
+                DeedKind::Resume | DeedKind::Files | DeedKind::Other => false,
             };
             it.is_automation && is_counted && it.realtime > since
         };

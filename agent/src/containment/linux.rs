@@ -7,6 +7,8 @@
 //!
 //! It needs no privilege of its own; what the agent may not signal, the kernel refuses.
 
+pub mod files;
+
 pub mod link;
 
 pub mod netfilter;

@@ -5,6 +5,8 @@
 //! ancestors, and what the local policy lists; a tree that holds any of them is refused as a whole.
 //! An action without a plan is refused as unknown.
 
+pub mod file;
+
 pub mod network;
 
 pub mod process;
@@ -21,14 +23,17 @@ use cordon_shared::{
     },
     digest::Sha256,
     event::receipt::Refusal,
-    id::{CommandId, ProcessKey},
+    id::{CommandId, LedgerId, ProcessKey},
     text::Text,
 };
 
+use self::file::FileStep;
 use super::{
+    files::{FileFacts, Look},
     firewall::Ruleset,
     hold::{Now, book::Book},
     host::HostFacts,
+    ledger::{Entry, Ledger},
     link::LinkFacts,
 };
 use crate::snapshot;
@@ -69,6 +74,8 @@ pub enum Step {
     ConfirmClosed(Ruleset),
     /// Let everything through.
     Open,
+    /// Something with a file.
+    OnFile(FileStep),
     /// Take what is gone first, and seal it.
     Snapshot(snapshot::plan::Plan),
 }
@@ -112,6 +119,7 @@ impl fmt::Display for Step {
                 let names: Vec<_> = it.items.iter().map(|it| it.artefact.to_string()).collect();
                 write!(f, "take {}", names.join(", "))
             }
+            Self::OnFile(it) => it.fmt(f),
         }
     }
 }
@@ -137,6 +145,24 @@ impl Plan {
     pub fn conditions(&self) -> Self {
         let steps = self.steps.iter().take_while(|it| !it.is_long()).cloned().collect();
         Self { steps, open: Vec::new() }
+    }
+
+    /// What the ledger is to know before the first step.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        let of = |it: &Step| {
+            if let Step::OnFile(FileStep::Do(entry)) = it { Some((**entry).clone()) } else { None }
+        };
+        self.steps.iter().filter_map(of).collect()
+    }
+
+    /// Entries of the ledger that are to be undone.
+    #[must_use]
+    pub fn undoes(&self) -> Vec<LedgerId> {
+        let of = |it: &Step| {
+            if let Step::OnFile(FileStep::Undo(entry)) = it { Some(entry.id) } else { None }
+        };
+        self.steps.iter().filter_map(of).collect()
     }
 }
 
@@ -170,6 +196,12 @@ pub struct Ground<'a> {
     pub book: &'a Book,
     /// One look at the network; made for what concerns it alone.
     pub link: &'a LinkFacts,
+    /// One look at the files that the command names.
+    pub files: &'a FileFacts,
+    /// What was done to files before.
+    pub ledger: &'a Ledger,
+    /// Persons who signed; 0 when automation did alone.
+    pub persons: u32,
     /// What the clocks say.
     pub now: &'a Now,
 }
@@ -192,12 +224,13 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
         Action::Snapshot { profile, processes, bytes_max } => {
             evidence::snapshot(*profile, processes, *bytes_max)
         }
+        Action::Quarantine(file) => file::quarantine(command, file, ground),
+        Action::Remove(artefact) => file::remove(command, artefact, ground),
+        Action::Restore(entry) => file::restore(*entry, ground),
+        Action::Undo(entry) => file::undo(*entry, ground),
         Action::Block(_)
         | Action::Unblock { .. }
         | Action::Cut { .. }
-        | Action::Quarantine(_)
-        | Action::Restore(_)
-        | Action::Remove(_)
         | Action::LockAccount(_)
         | Action::UnlockAccount { .. }
         | Action::EndSessions(_)
@@ -205,7 +238,6 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
         | Action::Collect { .. }
         | Action::Sweep { .. }
         | Action::Scan { .. }
-        | Action::Undo(_)
         | Action::Rehearse { .. }
         | Action::SetPolicy(_)
         | Action::SetRules { .. }
@@ -217,28 +249,33 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
     };
     let mut plan = plan?;
     if !plan.steps.is_empty() {
-        let checks = checks(&command.preconditions, facts)?;
+        let checks = checks(&command.preconditions, ground)?;
         plan.steps.splice(0..0, checks);
     }
     Ok(plan)
 }
 
 /// What must be true first.
-fn checks(preconditions: &[Precondition], facts: &HostFacts) -> Result<Vec<Step>, PlanError> {
+fn checks(preconditions: &[Precondition], ground: Ground<'_>) -> Result<Vec<Step>, PlanError> {
     let mut steps = Vec::new();
     for it in preconditions {
         match it {
             Precondition::ProcessIs { process, exe_sha256 } => {
-                if facts.find(*process).is_none() {
+                if ground.facts.find(*process).is_none() {
                     let detail = format!("process {} is not the one that was meant", process.pid);
                     return Err(PlanError::new(Refusal::IdentityMismatch, detail));
                 }
                 steps.extend(exe_sha256.map(|sha256| Step::CheckExe { process: *process, sha256 }));
             }
-            Precondition::FileIs(_) => {
-                let detail = "this agent cannot judge a condition on a file";
-                return Err(PlanError::new(Refusal::UnknownAction, detail));
-            }
+            Precondition::FileIs(file) => match ground.files.at(&file.path) {
+                Look::File(found) if found.file == *file => {
+                    steps.push(Step::OnFile(FileStep::Check(file.clone())));
+                }
+                Look::File(_) | Look::Nothing | Look::Not { .. } => {
+                    let detail = format!("{} is not the file that was meant", file.path);
+                    return Err(PlanError::new(Refusal::IdentityMismatch, detail));
+                }
+            },
         }
     }
     Ok(steps)

@@ -17,6 +17,7 @@ impl Containment {
     /// What a restart owes: receipts that are not known to be safe, and one for each command that a
     /// crash left unfinished, saying what is known (F-37).
     pub fn recover(&mut self) -> Vec<Answer> {
+        self.settle_entries();
         for intent in self.parts.journal.unfinished() {
             let report = self.aftermath(&intent);
             let now = self.parts.clock.sample();
@@ -34,8 +35,8 @@ impl Containment {
                 detail: "begun before a restart of the agent".to_owned(),
                 steps: report.steps,
                 open: report.open,
-                findings: Vec::new(),
-                ledger: Vec::new(),
+                findings: report.findings,
+                ledger: report.entries.iter().filter(|it| it.1).map(|it| it.0).collect(),
                 received: began,
                 began,
                 ended: now,
@@ -57,6 +58,7 @@ impl Containment {
         let is_gone = intent.boot != self.parts.boot
             || matches!(self.parts.host.state(process), Ok(State::Gone));
         match kind {
+            DeedKind::Files => return self.aftermath_of_files(intent),
             DeedKind::Kill if is_gone && (!is_tree || intent.boot != self.parts.boot) => {
                 verdict = Verdict::Complete;
             }
@@ -68,6 +70,6 @@ impl Containment {
             }
             DeedKind::Other => open.push("how far it got is not known".to_owned()),
         }
-        Report { verdict, refusal: None, steps: Vec::new(), open }
+        Report { open, ..Report::of(verdict) }
     }
 }

@@ -116,8 +116,12 @@ impl Containment {
             Ok(link) => link,
             Err(error) => return self.not_begun(about, &error),
         };
+        let files = self.look_at_files(command);
         let ground = plan::Ground {
             facts,
+            files: &files,
+            ledger: &self.parts.ledger,
+            persons: u32::try_from(verified.holders.len()).unwrap_or(u32::MAX),
             protected: &self.parts.policy.protected,
             book: &self.parts.book,
             link: &link,
@@ -177,12 +181,7 @@ impl Containment {
         (link, now): (&LinkFacts, &Now),
     ) -> Report {
         let before = self.parts.book.holds().clone();
-        let undone = |why: String| Report {
-            verdict: Verdict::Failed,
-            refusal: None,
-            steps: Vec::new(),
-            open: vec![why],
-        };
+        let undone = |why: String| Report { open: vec![why], ..Report::of(Verdict::Failed) };
         let in_force = match self.in_force(&before, link) {
             Ok(in_force) => in_force,
             Err(error) => return undone(error.to_string()),
@@ -192,16 +191,21 @@ impl Containment {
         {
             return undone(error.to_string());
         }
+        if let Err(error) = self.enter(&verified.command, plan) {
+            return undone(error.to_string());
+        }
         let parts = &self.parts;
         let doors = Doors {
             host: &*parts.host,
             link: &*parts.link,
+            files: &*parts.files,
             before: in_force.as_ref(),
             clock: &*parts.clock,
             protected: &parts.policy.protected,
         };
         let mut report = execute(plan, doors);
         self.settle(&mut report, before);
+        self.leave(&verified.command, plan, &mut report);
         report
     }
 
@@ -222,8 +226,7 @@ impl Containment {
     /// The intent is not on disk, so nothing was done; nor would a receipt be remembered.
     fn not_begun(&self, about: About, error: &dyn std::error::Error) -> Option<Answer> {
         error!("failed to begin a command: {error}");
-        let report =
-            Report { verdict: Verdict::Failed, refusal: None, steps: Vec::new(), open: Vec::new() };
+        let report = Report::of(Verdict::Failed);
         let detail = format!("nothing was done: {error}");
         let receipt = self.receipt(about, report, &detail, about.received);
         Some(self.answer(about.id, wire::receipt::sign(&receipt, &self.parts.receipt_key)))
@@ -231,12 +234,7 @@ impl Containment {
 
     fn refuse(&mut self, about: About, refused: Refused) -> Option<Answer> {
         warn!("refused command {}: {refused}", about.id);
-        let report = Report {
-            verdict: refused.verdict,
-            refusal: refused.refusal,
-            steps: Vec::new(),
-            open: Vec::new(),
-        };
+        let report = Report { refusal: refused.refusal, ..Report::of(refused.verdict) };
         let receipt = self.receipt(about, report, &refused.detail, about.received);
         match refused.command {
             Some(command) => self.conclude(&receipt, command.expires),
@@ -264,8 +262,8 @@ impl Containment {
             detail: cut(detail),
             steps: report.steps,
             open: report.open,
-            findings: Vec::new(),
-            ledger: Vec::new(),
+            findings: report.findings,
+            ledger: report.entries.iter().filter(|it| it.1).map(|it| it.0).collect(),
             received: about.received,
             began,
             ended: self.parts.clock.sample(),

@@ -92,6 +92,12 @@ impl Bed {
             journal: Journal::open(&self.dir.path().join("journal"), order::NOW).unwrap(),
             book: Book::open(self.dir.path().join("holds")).unwrap(),
             host: Box::new(Linux),
+            files: Arc::new(linux::files::Linux {
+                quarantine: self.dir.path().join("quarantine"),
+                own: vec![self.dir.path().join("journal"), self.dir.path().join("quarantine")],
+                root: self.dir.path().join("root"),
+            }),
+            ledger: Ledger::open(self.dir.path().join("ledger")).unwrap(),
             link: Box::new(self.link.clone()),
             witness: Arc::new(Memory(self.cited)),
             clock: Arc::<FakeClock>::clone(&self.clock),

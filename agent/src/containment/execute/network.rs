@@ -76,6 +76,7 @@ impl<'a> Network<'a> {
             | Step::ConfirmGone(_)
             | Step::ConfirmStopped(_)
             | Step::Snapshot(_)
+            | Step::OnFile(_)
             | Step::Thaw(_) => Done::Not("it is not about the network".to_owned()),
         }
     }

@@ -37,7 +37,7 @@ pub(in crate::containment) fn report(manifest: &Manifest) -> Report {
     let lacking = manifest.entries.iter().filter(|it| it.outcome != Outcome::Taken);
     let open: Vec<_> = lacking.map(|it| cut(&format!("{}: {}", it.name, it.reason))).collect();
     let verdict = if open.is_empty() { Verdict::Complete } else { Verdict::Partial };
-    Report { verdict, refusal: None, steps, open }
+    Report { steps, open, ..Report::of(verdict) }
 }
 
 fn step(it: &Entry) -> StepReport {

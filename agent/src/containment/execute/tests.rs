@@ -20,9 +20,11 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::containment::{
+    files::{FileFacts, tests::NoFiles},
     firewall::Opening,
     hold::{Now, book::Book},
     host::{self, HostFacts},
+    ledger::Ledger,
     link::{self, tests::Fake},
     linux::Linux,
     plan,
@@ -77,12 +79,15 @@ fn made(command: &Signed) -> Plan {
     let (sample, local) = (SystemClock.sample(), SystemClock.now());
     let times = Times { local, collector: None };
     let now = &Now { boot: BootId([1; 16]), sample, times, is_heard: false };
-    let ground = plan::Ground { facts: &facts, protected: &[], book: &book, link: &link, now };
+    let ledger = Ledger::open(folder.path().join("ledger")).unwrap();
+    let (facts, book, link, ledger) = (&facts, &book, &link, &ledger);
+    let (files, persons) = (&FileFacts::default(), 1);
+    let ground = plan::Ground { facts, protected: &[], book, link, files, ledger, persons, now };
     plan::plan(command, ground).unwrap()
 }
 
 fn doors<'a>(host: &'a dyn Host, link: &'a Fake) -> Doors<'a> {
-    Doors { host, link, before: None, clock: &SystemClock, protected: &[] }
+    Doors { host, link, files: &NoFiles, before: None, clock: &SystemClock, protected: &[] }
 }
 
 fn tree(process: ProcessKey) -> ProcessTarget {

@@ -28,9 +28,6 @@ impl Deed {
             | Action::Block(_)
             | Action::Unblock { .. }
             | Action::Cut { .. }
-            | Action::Quarantine(_)
-            | Action::Restore(_)
-            | Action::Remove(_)
             | Action::LockAccount(_)
             | Action::UnlockAccount { .. }
             | Action::EndSessions(_)
@@ -40,16 +37,18 @@ impl Deed {
             | Action::Sweep { .. }
             | Action::Scan { .. }
             | Action::RenewLease { .. }
-            | Action::Undo(_)
             | Action::Rehearse { .. }
             | Action::SetPolicy(_)
             | Action::SetRules { .. }
             | Action::SetCollector { .. }
-            | Action::UpdateKeyring(_) => Deed {
-                kind: DeedKind::Other,
-                process: ProcessKey { pid: 0, start_ticks: 0 },
-                is_tree: false,
-            },
+            | Action::UpdateKeyring(_) => of_no_process(DeedKind::Other),
+            Action::Quarantine(_) | Action::Restore(_) | Action::Remove(_) | Action::Undo(_) => {
+                of_no_process(DeedKind::Files)
+            }
         }
     }
+}
+
+fn of_no_process(kind: DeedKind) -> Deed {
+    Deed { kind, process: ProcessKey { pid: 0, start_ticks: 0 }, is_tree: false }
 }

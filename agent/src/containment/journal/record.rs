@@ -164,10 +164,12 @@ fn kind_to(kind: DeedKind) -> u8 {
         DeedKind::Kill => 1,
         DeedKind::Suspend => 2,
         DeedKind::Resume => 3,
+        DeedKind::Files => 4,
     }
 }
 
 fn kind_from(number: u8) -> Option<DeedKind> {
-    let kinds = [DeedKind::Other, DeedKind::Kill, DeedKind::Suspend, DeedKind::Resume];
+    let kinds =
+        [DeedKind::Other, DeedKind::Kill, DeedKind::Suspend, DeedKind::Resume, DeedKind::Files];
     kinds.into_iter().find(|it| kind_to(*it) == number)
 }

@@ -21,14 +21,14 @@ use super::{
     *,
 };
 
-fn now() -> Now {
+pub(super) fn now() -> Now {
     let sample = ClockSample { realtime: order::NOW, boottime: Boottime::from_ns(1) };
     let times = Times { local: order::NOW, collector: None };
     Now { boot: BootId([1; 16]), sample, times, is_heard: false }
 }
 
 /// A host that these commands hold isolated.
-fn book(holders: &[CommandId]) -> Book {
+pub(super) fn book(holders: &[CommandId]) -> Book {
     let folder = tempfile::tempdir().unwrap();
     let mut book = Book::open(folder.path().join("holds")).unwrap();
     let mut holds = Holds::default();
@@ -42,7 +42,18 @@ fn book(holders: &[CommandId]) -> Book {
 
 fn made(command: &Command, facts: &HostFacts, protected: &[Text]) -> Result<Plan, PlanError> {
     let (book, link, now) = (book(&[]), link::tests::facts(), now());
-    plan(command, Ground { facts, protected, book: &book, link: &link, now: &now })
+    let (files, ledger) = (&FileFacts::default(), &ledger(Vec::new()));
+    let (book, link, now) = (&book, &link, &now);
+    let persons = 1;
+    plan(command, Ground { facts, protected, book, link, files, ledger, persons, now })
+}
+
+/// A ledger that holds these entries.
+pub(in crate::containment) fn ledger(entries: Vec<Entry>) -> Ledger {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(folder.path().join("ledger")).unwrap();
+    ledger.begin(entries).unwrap();
+    ledger
 }
 
 fn shown(action: Action) -> String {
@@ -146,7 +157,8 @@ fn every_action_without_a_plan_is_refused_as_unknown() {
     for action in order::actions() {
         let name = action.name();
         let planned = ["kill", "suspend", "resume", "isolate", "release", "renew", "snapshot"];
-        if !planned.contains(&name) {
+        let on_files = ["quarantine", "restore", "remove", "undo"];
+        if !planned.contains(&name) && !on_files.contains(&name) {
             let want = format!("unknown_action: this agent has no plan for `{name}`");
             assert_eq!(shown(action), want);
         }
@@ -169,11 +181,11 @@ fn a_triage_is_planned_and_what_is_not_there_yet_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_condition_on_the_executable_comes_first_and_one_that_cannot_be_judged_is_refused() {
+fn a_condition_on_the_executable_comes_first_and_one_that_does_not_hold_is_refused() {
     let facts = host::tests::facts("4711 1 4711 4711 94711 /usr/bin/dash");
     let mut command = order::command(Action::Kill(process(4711, 94711, false)));
     let error = made(&command, &facts, &[]).unwrap_err().to_string();
-    expect!["this agent cannot judge a condition on a file"].assert_eq(&error);
+    expect!["/bin/dash is not the file that was meant"].assert_eq(&error);
     command.preconditions.truncate(1);
     let first = made(&command, &facts, &[]).unwrap().steps.remove(0).to_string();
     expect!["check the executable of 4711"].assert_eq(&first);
@@ -184,7 +196,9 @@ fn on_network(action: Action, holders: &[CommandId], link: &LinkFacts) -> String
     let mut command = order::command(action);
     (command.preconditions, command.overrides) = (Vec::new(), Vec::new());
     let (facts, book, now) = (HostFacts::default(), book(holders), now());
-    let ground = Ground { facts: &facts, protected: &[], book: &book, link, now: &now };
+    let (files, ledger) = (&FileFacts::default(), &ledger(Vec::new()));
+    let (facts, book, now, persons) = (&facts, &book, &now, 1);
+    let ground = Ground { facts, protected: &[], book, link, files, ledger, persons, now };
     match plan(&command, ground) {
         Ok(plan) => {
             let steps: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
