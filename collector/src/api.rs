@@ -24,6 +24,8 @@ mod report;
 mod rule;
 mod serve;
 mod session;
+mod suppression;
+mod suspicion;
 mod token;
 pub mod view;
 
@@ -76,6 +78,10 @@ const ROUTES: &[(&str, &str, Right)] = &[
     ("POST", "/api/v1/tokens", Right::MakeTokens),
     ("GET", "/api/v1/detections", Right::Look),
     ("GET", "/api/v1/detections/{detection}", Right::Look),
+    ("POST", "/api/v1/suspicions", Right::Report),
+    ("GET", "/api/v1/suppressions", Right::Look),
+    ("POST", "/api/v1/suppressions", Right::Suppress),
+    ("POST", "/api/v1/suppressions/{suppression}/end", Right::Suppress),
     ("GET", "/api/v1/incidents", Right::Look),
     ("GET", "/api/v1/incidents/{incident}", Right::Look),
     ("GET", "/api/v1/incidents/{incident}/timeline", Right::Look),

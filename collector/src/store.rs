@@ -21,6 +21,7 @@ mod keyring;
 mod migrate;
 mod position;
 mod revoked;
+mod suppression;
 mod token;
 
 use std::{
@@ -48,6 +49,7 @@ pub use self::{
         Answer, EntryRow, Gathered, IncidentRow, Judge, NewEntry, NewIncident, News, OpenIncident,
     },
     keyring::KeyringRow,
+    suppression::{NewSuppression, SUPPRESSIONS_MAX, SuppressionRow},
     token::{ApiTokenRow, NewApiToken, NewToken, TokenRow},
 };
 

@@ -67,7 +67,7 @@ pub(super) async fn revoke(
 }
 
 /// The one agent that a name means: among several, the one that is not revoked.
-async fn find(api: &Api, name: &str) -> Result<AgentRow, ApiError> {
+pub(super) async fn find(api: &Api, name: &str) -> Result<AgentRow, ApiError> {
     let mut rows = api.store.agents_named(name).await?;
     if rows.len() > 1 {
         rows.retain(|row| row.standing != Standing::Revoked);

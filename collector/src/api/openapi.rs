@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api, audit, command, detection, event, evidence, health, incident, keyring, live, report, rule,
-    token,
+    suppression, suspicion, token,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +29,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(token::list, token::create))
         .routes(routes!(detection::list))
         .routes(routes!(detection::show))
+        .routes(routes!(suspicion::report))
+        .routes(routes!(suppression::list, suppression::create))
+        .routes(routes!(suppression::end))
         .routes(routes!(incident::list))
         .routes(routes!(incident::show))
         .routes(routes!(incident::timeline))

@@ -158,6 +158,10 @@ async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
         POST /api/v1/tokens: admin
         GET /api/v1/detections: viewer analyst responder lead admin
         GET /api/v1/detections/{detection}: viewer analyst responder lead admin
+        POST /api/v1/suspicions: viewer analyst responder lead admin
+        GET /api/v1/suppressions: viewer analyst responder lead admin
+        POST /api/v1/suppressions: responder lead admin
+        POST /api/v1/suppressions/{suppression}/end: responder lead admin
         GET /api/v1/incidents: viewer analyst responder lead admin
         GET /api/v1/incidents/{incident}: viewer analyst responder lead admin
         GET /api/v1/incidents/{incident}/timeline: viewer analyst responder lead admin

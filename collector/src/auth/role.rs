@@ -50,10 +50,14 @@ impl Role {
 pub enum Right {
     /// Read hosts, detections, incidents, commands, rules, the keyring.
     Look,
+    /// Report something odd.
+    Report,
     /// Read events: they hold command lines and names of persons.
     ReadEvents,
     /// Take evidence with them: what a host says of itself, whole.
     ReadEvidence,
+    /// Keep detections of a rule from becoming incidents for a time.
+    Suppress,
     /// Hand in commands that people have signed: whether they are obeyed is the signatures' to say.
     HandInCommands,
     /// Approve and revoke agents.
@@ -72,9 +76,9 @@ impl Right {
     /// The table: the least role that has it.
     fn least(self) -> Role {
         match self {
-            Self::Look => Role::Viewer,
+            Self::Look | Self::Report => Role::Viewer,
             Self::ReadEvents | Self::ReadEvidence => Role::Analyst,
-            Self::HandInCommands => Role::Responder,
+            Self::HandInCommands | Self::Suppress => Role::Responder,
             Self::DecideHosts | Self::LoadRules | Self::ReadAudit => Role::Lead,
             Self::MakeTokens | Self::InstallKeyring => Role::Admin,
         }

@@ -108,8 +108,8 @@ pub struct EntryRow {
 pub struct Gathered {
     /// The detection that stands for it: itself, or the one whose count it raised.
     pub detection: DetectionId,
-    /// The incident that it belongs to.
-    pub incident: IncidentId,
+    /// The incident that it belongs to; none when it is suppressed.
+    pub incident: Option<IncidentId>,
     /// What was new.
     pub news: News,
 }
@@ -125,6 +125,8 @@ pub enum News {
     Joined,
     /// A detection and its incident.
     Opened,
+    /// A detection, or its count, that somebody keeps from becoming an incident.
+    Suppressed,
 }
 
 impl IncidentRow {

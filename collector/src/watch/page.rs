@@ -79,14 +79,14 @@ fn gather(detections: Vec<Detection>) -> Vec<Repeats> {
         let place = *place.or_insert(repeats.len());
         match repeats.get_mut(place) {
             Some(it) => {
-                it.events.push(detection.event);
+                it.events.extend(detection.basis.event());
                 if detection.at >= it.newest.at {
                     it.newest = detection;
                 }
             }
             None => repeats.push(Repeats {
                 first: detection.clone(),
-                events: vec![detection.event],
+                events: detection.basis.event().into_iter().collect(),
                 newest: detection,
             }),
         }

@@ -16,3 +16,4 @@ mod replay;
 mod report;
 mod snapshot;
 mod stream;
+mod suspicion;

@@ -88,6 +88,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::incident::phase", &[], "pure"),
     ("collector::incident::gate", &[], "pure"),
     ("collector::incident::assemble", &[], "pure"),
+    ("collector::suspicion", &["store", "incident"], "what people report, as detections"),
     (
         "collector::response",
         &["store", "incident", "notice", "metric"],
@@ -113,11 +114,21 @@ const SIBLINGS: &[Sibling] = &[
         &["ingest", "detect", "rulefile", "incident", "response", "notice", "store", "metric"],
         "runs the rules over what arrives",
     ),
+    ("collector::watch::suppress", &["store"], "pure: which detections are kept back"),
     (
         "collector::api",
         &[
-            "store", "lake", "response", "auth", "pki", "incident", "notice", "report", "console",
+            "store",
+            "lake",
+            "response",
+            "auth",
+            "pki",
+            "incident",
+            "notice",
+            "report",
+            "console",
             "evidence",
+            "suspicion",
         ],
         "REST",
     ),
@@ -194,6 +205,7 @@ const NEVER: &[Ban] = &[
     ("collector::incident::gate", PURE, &[], "what a phase waits for is a function of facts"),
     ("collector::incident::assemble", PURE, &[], "the core is pure"),
     ("collector::response::decide", PURE, &[], "policy is a function"),
+    ("collector::watch::suppress", PURE, &[], "what is kept back is a function"),
     ("collector::playbook::run", PURE, &[], "the next step is a function"),
     (
         "cordon",

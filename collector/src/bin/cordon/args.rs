@@ -2,6 +2,7 @@
 
 pub(crate) mod contain;
 pub(crate) mod detect;
+pub(crate) mod detection;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod fleet;
@@ -69,9 +70,11 @@ pub(crate) enum Verb {
     /// What happened on the hosts.
     #[command(subcommand)]
     Event(event::Event),
-    /// What a rule found.
+    /// What rules found and people reported, and what is suppressed.
     #[command(subcommand)]
-    Detection(Show),
+    Detection(detection::Detection),
+    /// Report something odd, for others to look at.
+    ReportSuspicion(detection::Suspicion),
     /// Run rules over events in a file; needs no collector.
     Detect(detect::Detect),
     /// What people respond to.

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod case;
 pub(crate) mod contain;
 pub(crate) mod detect;
+pub(crate) mod detection;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod fleet;
@@ -36,7 +37,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Token(token) => fleet::token(&client()?, output, token),
         Verb::Host(host) => fleet::host(&client()?, output, host),
         Verb::Event(event) => event::run(&client()?, output, event),
-        Verb::Detection(show) => case::detection(&client()?, output, show),
+        Verb::Detection(asked) => detection::run(&client()?, output, asked),
+        Verb::ReportSuspicion(asked) => detection::report(&client()?, output, asked),
         Verb::Detect(asked) => detect::run(output, asked),
         Verb::Incident(show) => case::incident(&client()?, output, show),
         Verb::Report(asked) => report::run(&client()?, asked),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use cordon_shared::{
-    detection::{Detection, RuleSummary, Severity, Subject},
+    detection::{Basis, Detection, RuleSummary, Severity, Subject},
     digest::Sha256,
     id::{Epoch, EventId, EventSeq, HostId, IncidentId, Lane, ProcessKey, ProcessUid},
     test_support::{agent, origin},
@@ -30,7 +30,7 @@ fn detection(seconds: i64, line: &[u32]) -> Detection {
         seq: EventSeq::FIRST,
     };
     let subject = line.split_first().map(|(pid, above)| Subject {
-        key: ProcessKey { pid: *pid, start_ticks: 1 },
+        key: Some(ProcessKey { pid: *pid, start_ticks: 1 }),
         uid: uid(*pid),
         ancestry: above.iter().map(|pid| uid(*pid)).collect(),
     });
@@ -43,7 +43,7 @@ fn detection(seconds: i64, line: &[u32]) -> Detection {
             severity: Severity::High,
             techniques: Vec::new(),
         },
-        event,
+        basis: Basis::Event(event),
         agent: agent(),
         host: HostId::from_slice(&[1; 16]).unwrap(),
         at: at(seconds),

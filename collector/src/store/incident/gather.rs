@@ -8,7 +8,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use cordon_shared::{
     detection::Detection,
-    id::{AgentId, IncidentId},
+    id::{AgentId, IncidentId, SuppressionId},
     incident::Phases,
     time::Timestamp,
 };
@@ -18,11 +18,11 @@ use super::{
     write::{OPEN_MAX, append, extend, insert, open_incidents, step},
 };
 use crate::store::{
-    By, Store, StoreError, Tx, command,
+    By, Store, StoreError, Tx, audit, command,
     command::NewCommand,
     commit,
-    detection::{self, Counted, Repeats, Sight},
-    position,
+    detection::{self, Counted, Place, Repeats, Sight},
+    position, suppression,
 };
 
 /// What is done about a detection.
@@ -44,6 +44,9 @@ pub trait Judge: Send {
 
     /// Which of the open incidents of its agent a detection belongs to.
     fn place(&mut self, detection: &Detection, open: &[OpenIncident]) -> Option<IncidentId>;
+
+    /// What keeps a detection from becoming an incident.
+    fn suppressed(&self, detection: &Detection) -> Option<SuppressionId>;
 
     /// The phases after a detection has joined; nothing when they stay.
     fn joined(&mut self, phases: &Phases) -> Option<Phases>;
@@ -74,13 +77,44 @@ impl Store {
         let counted = Counted::read(&mut tx, found).await?;
         let mut desk = Desk { counted, open: HashMap::new(), by, judge };
         for repeats in found {
-            gathered.push(desk.gather(&mut tx, repeats).await?);
+            gathered.push(match desk.judge.suppressed(&repeats.newest) {
+                Some(suppression) => desk.suppress(&mut tx, repeats, suppression).await?,
+                None => desk.gather(&mut tx, repeats).await?,
+            });
         }
         desk.counted.write(&mut tx).await?;
         position::keep(&mut tx, position.0, position.1).await?;
         commit(tx).await?;
         Ok(gathered)
     }
+
+    /// Keeps what a person reported and puts it into an incident, as `judge` says; nothing is ordered
+    /// about it. All or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database: nothing of it is true.
+    pub async fn report(
+        &self,
+        detection: &Detection,
+        by: &By,
+        judge: &mut dyn Judge,
+    ) -> Result<Gathered, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut desk = Desk { counted: Counted::none(), open: HashMap::new(), by, judge };
+        let gathered = desk.join(&mut tx, detection, detection.at, Kept::Not).await?;
+        let (object, detail) = (format!("detection {}", detection.id), &detection.summary);
+        audit::append(&mut tx, by, "suspicion.report", &object, detail).await?;
+        commit(tx).await?;
+        Ok(gathered)
+    }
+}
+
+/// Whether a detection has its row by now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kept {
+    Not,
+    /// It was suppressed, and its suppression has ended.
+    Suppressed,
 }
 
 /// What one transaction knows: read once, and kept up while it goes on.
@@ -101,18 +135,52 @@ impl Desk<'_> {
                 return Ok(Gathered { detection: id, incident, news: News::Nothing });
             }
             Sight::Repeated(id) => {
-                let incident = detection::incident_of(tx, id).await?;
+                let Some(incident) = detection::incident_of(tx, id).await? else {
+                    let detection = Detection { id, ..repeats.newest.clone() };
+                    let last = repeats.newest.at;
+                    let gathered = self.join(tx, &detection, last, Kept::Suppressed).await?;
+                    self.answer(tx, &repeats.newest, &gathered).await?;
+                    return Ok(gathered);
+                };
                 self.widen(&repeats.newest, incident);
+                let incident = Some(incident);
                 let gathered = Gathered { detection: id, incident, news: News::Repeated };
                 if command::is_answered(tx, id).await? {
                     return Ok(gathered);
                 }
                 gathered
             }
-            Sight::New(detection) => self.join(tx, &detection, repeats.newest.at).await?,
+            Sight::New(detection) => {
+                self.join(tx, &detection, repeats.newest.at, Kept::Not).await?
+            }
         };
         self.answer(tx, &repeats.newest, &gathered).await?;
         Ok(gathered)
+    }
+
+    /// Keeps and counts what somebody keeps from becoming an incident.
+    async fn suppress(
+        &mut self,
+        tx: &mut Tx,
+        repeats: &Repeats,
+        suppression: SuppressionId,
+    ) -> Result<Gathered, StoreError> {
+        let before = self.counted.fresh();
+        let id = match detection::look(tx, &mut self.counted, repeats).await? {
+            Sight::Known(id) => {
+                return Ok(Gathered { detection: id, incident: None, news: News::Nothing });
+            }
+            Sight::Repeated(id) => id,
+            Sight::New(detection) => {
+                let times = (repeats.newest.at, self.by.at);
+                let placed = (&*detection, Place::Suppressed(suppression));
+                detection::insert(tx, placed, &self.counted, times).await?;
+                detection.id
+            }
+        };
+        let events = self.counted.fresh() - before;
+        suppression::count(tx, suppression, events, repeats.newest.at).await?;
+        Ok(Gathered { detection: id, incident: None, news: News::Suppressed })
     }
 
     async fn answer(
@@ -122,6 +190,7 @@ impl Desk<'_> {
         gathered: &Gathered,
     ) -> Result<(), StoreError> {
         let by = self.by;
+        let Some(incident) = gathered.incident else { return Ok(()) };
         match self.judge.answer(detection, gathered) {
             Answer::Nothing => Ok(()),
             Answer::Command(new) => command::issue(tx, &new, by, |it| self.judge.ordered(it)).await,
@@ -134,7 +203,7 @@ impl Desk<'_> {
                     text,
                     object: format!("detection {}", gathered.detection),
                 };
-                append(tx, gathered.incident, &entry).await
+                append(tx, incident, &entry).await
             }
         }
     }
@@ -145,6 +214,7 @@ impl Desk<'_> {
         tx: &mut Tx,
         detection: &Detection,
         last: Timestamp,
+        kept: Kept,
     ) -> Result<Gathered, StoreError> {
         let agent = detection.agent;
         let open = match self.open.entry(agent) {
@@ -164,7 +234,13 @@ impl Desk<'_> {
             }
         };
         let times = (last, self.by.at);
-        detection::insert(tx, (detection, incident), &self.counted, times).await?;
+        match kept {
+            Kept::Suppressed => detection::put(tx, detection.id, incident).await?,
+            Kept::Not => {
+                let placed = (detection, Place::Incident(incident));
+                detection::insert(tx, placed, &self.counted, times).await?;
+            }
+        }
         if let Some(open) = open.iter_mut().find(|it| it.id == incident) {
             extend(tx, open, detection).await?;
             open.span = (open.span.0.min(detection.at), open.span.1.max(last));
@@ -173,7 +249,7 @@ impl Desk<'_> {
             at: detection.at,
             recorded: self.by.at,
             kind: "detection",
-            actor: "collector".to_owned(),
+            actor: detection.basis.reporter().unwrap_or("collector").to_owned(),
             text: format!("{}: {}", detection.rule.title, detection.summary),
             object: format!("detection {}", detection.id),
         };
@@ -181,7 +257,7 @@ impl Desk<'_> {
         if news == News::Joined {
             step(tx, incident, self.by.at, |it| self.judge.joined(it)).await?;
         }
-        Ok(Gathered { detection: detection.id, incident, news })
+        Ok(Gathered { detection: detection.id, incident: Some(incident), news })
     }
 
     /// What was repeated makes the time of its incident longer.

@@ -110,7 +110,41 @@ impl Row for view::Detection {
             time(&self.last),
             self.severity.clone(),
             self.count.to_string(),
-            format!("{}: {}", self.title, self.summary),
+            format!("{}{}: {}", self.standing(), self.title, self.summary),
+        ]
+    }
+}
+
+/// What is to be said before the rest.
+trait Standing {
+    fn standing(&self) -> String;
+}
+
+impl Standing for view::Detection {
+    fn standing(&self) -> String {
+        match (&self.suppression_id, &self.reported_by) {
+            (Some(_), _) => "(suppressed) ".to_owned(),
+            (None, Some(who)) => format!("({who}) "),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+impl Row for view::Suppression {
+    const HEAD: &'static [&'static str] =
+        &["suppression", "until (utc)", "holds", "count", "owner", "rule", "where", "why"];
+    const LESS: &'static [&'static str] = &["where", "rule"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.suppression_id.clone(),
+            time(&self.until),
+            yes(self.is_active),
+            self.count.to_string(),
+            self.owner.clone(),
+            self.rule_id.clone(),
+            self.host_id.clone().unwrap_or_else(|| "everywhere".to_owned()),
+            self.reason.clone(),
         ]
     }
 }
