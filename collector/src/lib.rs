@@ -33,8 +33,6 @@ pub mod watch;
 
 pub mod incident;
 
-pub mod suspicion;
-
 pub mod response;
 
 pub mod report;

@@ -21,7 +21,6 @@ mod keyring;
 mod migrate;
 mod position;
 mod revoked;
-mod suppression;
 mod token;
 
 use std::{
@@ -46,10 +45,11 @@ pub use self::{
     detection::{DetectionRow, Repeats},
     evidence::{AGENT_BYTES_MAX, AGENT_SNAPSHOTS_MAX, EvidenceRow, EvidenceState, NewEvidence},
     incident::{
-        Answer, EntryRow, Gathered, IncidentRow, Judge, NewEntry, NewIncident, News, OpenIncident,
+        Act, Answer, ChangedTask, DeclaredRow, EntryRow, FoundRow, Gathered, IncidentParts,
+        IncidentRow, IndicatorRow, Joined, Judge, NewEntry, NewHost, NewIncident, NewPassage,
+        NewTask, News, OpenIncident, OpenedIncident, OrderRow, PassageRow, ScopeRow, TaskRow,
     },
     keyring::KeyringRow,
-    suppression::{NewSuppression, SUPPRESSIONS_MAX, SuppressionRow},
     token::{ApiTokenRow, NewApiToken, NewToken, TokenRow},
 };
 

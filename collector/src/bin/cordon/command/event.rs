@@ -171,10 +171,7 @@ fn query(search: &Search, now: Timestamp) -> anyhow::Result<Query> {
 }
 
 /// `24h` ago, or a moment in RFC 3339.
-///
-/// # Errors
-/// When it is neither.
-pub(super) fn moment(text: &str, now: Timestamp) -> anyhow::Result<String> {
+fn moment(text: &str, now: Timestamp) -> anyhow::Result<String> {
     if let Some(at) = Timestamp::parse(text) {
         return Ok(at.to_string());
     }
