@@ -289,7 +289,7 @@ fn drawn(it: &Timeline, row: &Row, y: f64) -> Markup {
     } else if start - 6.0 - width >= LEFT {
         (start - 6.0, "end", "label")
     } else {
-        (RIGHT - 6.0, "end", "label over")
+        (end - 15.0, "end", "label over")
     };
     html! {
         text.name x="8" y=(at(middle + 4.0)) { (row.name) }
