@@ -24,6 +24,8 @@ mod report;
 mod rule;
 mod serve;
 mod session;
+mod suppression;
+mod suspicion;
 mod token;
 pub mod view;
 
@@ -76,20 +78,13 @@ const ROUTES: &[(&str, &str, Right)] = &[
     ("POST", "/api/v1/tokens", Right::MakeTokens),
     ("GET", "/api/v1/detections", Right::Look),
     ("GET", "/api/v1/detections/{detection}", Right::Look),
+    ("POST", "/api/v1/suspicions", Right::Report),
+    ("GET", "/api/v1/suppressions", Right::Look),
+    ("POST", "/api/v1/suppressions", Right::Suppress),
+    ("POST", "/api/v1/suppressions/{suppression}/end", Right::Suppress),
     ("GET", "/api/v1/incidents", Right::Look),
-    ("POST", "/api/v1/incidents", Right::WorkIncidents),
     ("GET", "/api/v1/incidents/{incident}", Right::Look),
     ("GET", "/api/v1/incidents/{incident}/timeline", Right::Look),
-    ("POST", "/api/v1/incidents/{incident}/assign", Right::WorkIncidents),
-    ("POST", "/api/v1/incidents/{incident}/verdict", Right::WorkIncidents),
-    ("POST", "/api/v1/incidents/{incident}/severity", Right::WorkIncidents),
-    ("POST", "/api/v1/incidents/{incident}/notes", Right::WriteNotes),
-    ("POST", "/api/v1/incidents/{incident}/tasks", Right::WriteNotes),
-    ("POST", "/api/v1/incidents/{incident}/tasks/{task}", Right::WriteNotes),
-    ("POST", "/api/v1/incidents/{incident}/scope", Right::WorkIncidents),
-    ("POST", "/api/v1/incidents/{incident}/phase", Right::WorkIncidents),
-    ("POST", "/api/v1/incidents/{incident}/close", Right::WorkIncidents),
-    ("POST", "/api/v1/incidents/{incident}/reopen", Right::WorkIncidents),
     ("GET", "/api/v1/incidents/{incident}/report", Right::ReadEvents),
     ("GET", "/api/v1/commands", Right::Look),
     ("POST", "/api/v1/commands", Right::HandInCommands),

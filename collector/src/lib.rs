@@ -33,6 +33,8 @@ pub mod watch;
 
 pub mod incident;
 
+pub mod suspicion;
+
 pub mod response;
 
 pub mod report;

@@ -71,6 +71,8 @@ pub enum Count {
     PassedOver,
     /// Detections that were new.
     Detections,
+    /// Repeats that a suppression kept back.
+    Suppressed,
     /// Incidents that were opened.
     Incidents,
     /// Commands that automation was made to sign.
@@ -119,6 +121,7 @@ impl Count {
             Self::RulePanics => "cordon_watch_rule_panics_total",
             Self::PassedOver => "cordon_watch_passed_over_total",
             Self::Detections => "cordon_watch_detections_total",
+            Self::Suppressed => "cordon_watch_suppressed_total",
             Self::Incidents => "cordon_watch_incidents_total",
             Self::CommandsIssued => "cordon_response_commands_issued_total",
             Self::UnfitCommands => "cordon_response_unfit_commands_total",

@@ -21,6 +21,7 @@ mod keyring;
 mod migrate;
 mod position;
 mod revoked;
+mod suppression;
 mod token;
 
 use std::{
@@ -45,11 +46,10 @@ pub use self::{
     detection::{DetectionRow, Repeats},
     evidence::{AGENT_BYTES_MAX, AGENT_SNAPSHOTS_MAX, EvidenceRow, EvidenceState, NewEvidence},
     incident::{
-        Act, Answer, ChangedTask, DeclaredRow, EntryRow, FoundRow, Gathered, IncidentParts,
-        IncidentRow, IndicatorRow, Joined, Judge, NewEntry, NewHost, NewIncident, NewPassage,
-        NewTask, News, OpenIncident, OpenedIncident, OrderRow, PassageRow, ScopeRow, TaskRow,
+        Answer, EntryRow, Gathered, IncidentRow, Judge, NewEntry, NewIncident, News, OpenIncident,
     },
     keyring::KeyringRow,
+    suppression::{NewSuppression, SUPPRESSIONS_MAX, SuppressionRow},
     token::{ApiTokenRow, NewApiToken, NewToken, TokenRow},
 };
 

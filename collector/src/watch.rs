@@ -24,6 +24,7 @@ mod judge;
 mod news;
 mod page;
 pub mod rules;
+mod suppress;
 
 use std::{
     io,
@@ -311,6 +312,10 @@ impl Watch {
         for (detection, gathered) in found.iter().map(|it| &it.first).zip(&gathered) {
             match gathered.news {
                 News::Nothing => continue,
+                News::Suppressed => {
+                    Count::Suppressed.add(1);
+                    continue;
+                }
                 News::Repeated => (),
                 News::Joined | News::Opened => {
                     Count::Detections.add(1);

@@ -63,26 +63,55 @@ pub struct RuleSummary {
     pub techniques: Vec<String>,
 }
 
-/// Whom an event is about.
+/// What a detection rests on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Basis {
+    /// A rule matched this event.
+    Event(EventId),
+    /// This person reported it.
+    Report(String),
+}
+
+impl Basis {
+    /// The event, when it is one.
+    #[must_use]
+    pub fn event(&self) -> Option<EventId> {
+        match self {
+            Self::Event(event) => Some(*event),
+            Self::Report(_) => None,
+        }
+    }
+
+    /// The person, when it is one.
+    #[must_use]
+    pub fn reporter(&self) -> Option<&str> {
+        match self {
+            Self::Event(_) => None,
+            Self::Report(who) => Some(who),
+        }
+    }
+}
+
+/// Whom a detection is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Subject {
-    /// The process on its host.
-    pub key: ProcessKey,
+    /// The process on its host; a person who reports it does not know this.
+    pub key: Option<ProcessKey>,
     /// The process in the world.
     pub uid: ProcessUid,
     /// Its ancestors, nearest first.
     pub ancestry: Vec<ProcessUid>,
 }
 
-/// A rule matched an event.
+/// A rule matched an event, or a person saw something.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Detection {
-    /// Derived from rule and event: a second derivation has the same name.
+    /// Of an event derived from it and the rule: a second derivation has the same name.
     pub id: DetectionId,
     /// Which rule.
     pub rule: RuleSummary,
-    /// Which event.
-    pub event: EventId,
+    /// What it rests on.
+    pub basis: Basis,
     /// Where: the enrolment.
     pub agent: AgentId,
     /// Where: the machine.

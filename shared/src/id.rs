@@ -84,6 +84,10 @@ uuid_id!(
     DetectionId
 );
 uuid_id!(
+    /// What keeps detections of a rule from becoming incidents for a time.
+    SuppressionId
+);
+uuid_id!(
     /// One signed order; remembered by agents until it expires.
     CommandId
 );

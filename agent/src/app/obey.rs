@@ -66,6 +66,7 @@ pub(super) fn containment(
             quarantine: config.data_dir.join("quarantine"),
             own: own(config),
             root: PathBuf::from("/"),
+            roots: roots(config),
         }),
         ledger: Ledger::open(config.data_dir.join("ledger"))?,
         link: Box::new(linux::link::Linux {
@@ -98,6 +99,12 @@ pub(super) fn kit(
         clock: Arc::clone(clock),
         entropy: Arc::new(SystemEntropy),
     })
+}
+
+/// Where a sweep for contents looks: the folders that are watched, and where droppers drop.
+fn roots(config: &Config) -> Vec<PathBuf> {
+    let usual = ["/tmp", "/var/tmp", "/dev/shm", "/opt"].map(PathBuf::from);
+    config.file_paths.iter().cloned().chain(usual).collect()
 }
 
 /// What no command about files touches: the agent's own, by every name that leads there.

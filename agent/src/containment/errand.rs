@@ -7,7 +7,7 @@
 //!
 //! At a stop, what is under way is told to end, and is answered before containment ends.
 
-use std::{fmt, panic::AssertUnwindSafe};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use cordon_shared::{
     digest::Sha256,
@@ -21,7 +21,7 @@ use tracing::info;
 
 use super::{
     Answer, Containment, Parts,
-    execute::{Report, snapshot},
+    execute::{Report, snapshot, sweep},
     hold::Now,
     link::LinkFacts,
     plan::{Plan, Step},
@@ -98,6 +98,10 @@ pub(super) fn work_of(ticket: &Ticket, plan: &Plan, parts: &Parts) -> Work {
     for step in &plan.steps {
         if let Step::Snapshot(plan) = step {
             return snapshot::work(ticket, plan.clone(), &parts.kit);
+        }
+        if let Step::Sweep(questions) = step {
+            let (files, clock) = (Arc::clone(&parts.files), Arc::clone(&parts.clock));
+            return sweep::work(questions.clone(), files, clock);
         }
     }
     Box::new(|_| failed("there is nothing to do"))

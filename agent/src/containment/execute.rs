@@ -15,6 +15,8 @@ mod report;
 
 pub(super) mod snapshot;
 
+pub(super) mod sweep;
+
 use std::time::Duration;
 
 use cordon_shared::{
@@ -142,7 +144,7 @@ impl<'a> Run<'a> {
             | Step::CutFlows(_)
             | Step::ConfirmClosed(_)
             | Step::Open => return self.on_network(step),
-            Step::Snapshot(_) => {
+            Step::Snapshot(_) | Step::Sweep(_) => {
                 self.tell(step.to_string(), StepOutcome::Failed, "it is run on its own");
                 return Flow::Stop(Verdict::Failed, None);
             }

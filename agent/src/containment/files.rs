@@ -11,9 +11,9 @@
 use std::{collections::BTreeMap, fmt, io};
 
 use cordon_shared::{
-    command::scope::FileIs,
+    command::{action::Question, scope::FileIs},
     digest::Sha256,
-    event::receipt::Refusal,
+    event::receipt::{Finding, Refusal},
     id::{LedgerId, ProcessKey},
     text::Text,
     time::Timestamp,
@@ -195,8 +195,25 @@ pub enum FilesError {
     },
 }
 
+/// Why a long work is to end now, if it is.
+pub type Over<'a> = &'a dyn Fn() -> Option<&'static str>;
+
+/// What a sweep saw.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Swept {
+    /// What it found.
+    pub findings: Vec<Finding>,
+    /// What it did not read.
+    pub open: Vec<String>,
+    /// Files and programs that it read.
+    pub files: u64,
+}
+
 /// The door. Whatever fails leaves the file as it was.
 pub trait Files: Send + Sync + fmt::Debug {
+    /// Answers the questions of a sweep, until it is over.
+    fn sweep(&self, questions: &[Question], over: Over<'_>) -> Swept;
+
     /// The agent's own files and folders.
     fn own(&self) -> Vec<Text>;
 

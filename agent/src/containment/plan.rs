@@ -18,7 +18,7 @@ use std::{fmt, net::SocketAddr};
 use cordon_shared::{
     command::{
         Command,
-        action::Action,
+        action::{Action, Question},
         scope::{Lease, LeaseEnd, Precondition},
     },
     digest::Sha256,
@@ -76,6 +76,8 @@ pub enum Step {
     Open,
     /// Something with a file.
     OnFile(FileStep),
+    /// Look for what a sweep asks for.
+    Sweep(Vec<Question>),
     /// Take what is gone first, and seal it.
     Snapshot(snapshot::plan::Plan),
 }
@@ -84,7 +86,7 @@ impl Step {
     /// Whether it takes longer than a kill may wait.
     #[must_use]
     pub fn is_long(&self) -> bool {
-        matches!(self, Self::Snapshot(_))
+        matches!(self, Self::Snapshot(_) | Self::Sweep(_))
     }
 }
 
@@ -120,6 +122,7 @@ impl fmt::Display for Step {
                 write!(f, "take {}", names.join(", "))
             }
             Self::OnFile(it) => it.fmt(f),
+            Self::Sweep(it) => write!(f, "look for what {} questions ask for", it.len()),
         }
     }
 }
@@ -224,6 +227,10 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
         Action::Snapshot { profile, processes, bytes_max } => {
             evidence::snapshot(*profile, processes, *bytes_max)
         }
+        Action::Sweep { questions, .. } => {
+            let steps = vec![Step::Sweep(questions.clone())];
+            Ok(Plan { steps, open: Vec::new() })
+        }
         Action::Quarantine(file) => file::quarantine(command, file, ground),
         Action::Remove(artefact) => file::remove(command, artefact, ground),
         Action::Restore(entry) => file::restore(*entry, ground),
@@ -236,7 +243,6 @@ pub fn plan(command: &Command, ground: Ground<'_>) -> Result<Plan, PlanError> {
         | Action::EndSessions(_)
         | Action::DisableUnit(_)
         | Action::Collect { .. }
-        | Action::Sweep { .. }
         | Action::Scan { .. }
         | Action::Rehearse { .. }
         | Action::SetPolicy(_)

@@ -96,6 +96,7 @@ impl Bed {
                 quarantine: self.dir.path().join("quarantine"),
                 own: vec![self.dir.path().join("journal"), self.dir.path().join("quarantine")],
                 root: self.dir.path().join("root"),
+                roots: vec![self.dir.path().join("host")],
             }),
             ledger: Ledger::open(self.dir.path().join("ledger")).unwrap(),
             link: Box::new(self.link.clone()),

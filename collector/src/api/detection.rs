@@ -35,7 +35,7 @@ pub(super) async fn show(
     Ok(Json(detection(&api.store.detection(id).await?)))
 }
 
-fn detection(row: &DetectionRow) -> view::Detection {
+pub(super) fn detection(row: &DetectionRow) -> view::Detection {
     view::Detection {
         detection_id: row.id.to_string(),
         rule_id: row.rule.id.clone(),
@@ -46,7 +46,9 @@ fn detection(row: &DetectionRow) -> view::Detection {
         agent_id: row.agent.to_string(),
         host_id: row.host.to_string(),
         incident_id: row.incident.map(|it| it.to_string()),
-        event_id: row.event.to_string(),
+        event_id: row.event.map(|it| it.to_string()),
+        reported_by: row.reported_by.clone(),
+        suppression_id: row.suppression.map(|it| it.to_string()),
         process_uid: row.process.map(|it| it.to_string()),
         summary: row.summary.clone(),
         count: row.count,

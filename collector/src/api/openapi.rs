@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api, audit, command, detection, event, evidence, health, incident, keyring, live, report, rule,
-    token,
+    suppression, suspicion, token,
 };
 
 #[derive(OpenApi)]
@@ -29,19 +29,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(token::list, token::create))
         .routes(routes!(detection::list))
         .routes(routes!(detection::show))
-        .routes(routes!(incident::list, incident::act::open))
+        .routes(routes!(suspicion::report))
+        .routes(routes!(suppression::list, suppression::create))
+        .routes(routes!(suppression::end))
+        .routes(routes!(incident::list))
         .routes(routes!(incident::show))
         .routes(routes!(incident::timeline))
-        .routes(routes!(incident::act::assign))
-        .routes(routes!(incident::act::verdict))
-        .routes(routes!(incident::act::severity))
-        .routes(routes!(incident::act::note))
-        .routes(routes!(incident::act::add_task))
-        .routes(routes!(incident::act::change_task))
-        .routes(routes!(incident::act::scope))
-        .routes(routes!(incident::passage::phase))
-        .routes(routes!(incident::passage::close))
-        .routes(routes!(incident::act::reopen))
         .routes(routes!(report::show))
         .routes(routes!(command::list, command::issue))
         .routes(routes!(command::show))

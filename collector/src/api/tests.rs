@@ -132,9 +132,12 @@ async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
     let mut table = String::new();
     for (method, path, right) in ROUTES {
         table.push_str(&format!("{method} {path}:"));
-        let names = ["host", "detection", "incident", "task", "command", "event"];
-        let fill = |path: String, name: &str| path.replace(&format!("{{{name}}}"), "x");
-        let path = names.into_iter().fold((*path).to_owned(), fill);
+        let path = path
+            .replace("{host}", "x")
+            .replace("{detection}", "x")
+            .replace("{incident}", "x")
+            .replace("{command}", "x")
+            .replace("{event}", "x");
         assert_eq!(bed.ask(method, &path, None, "{}").await.0, 401);
         for role in Role::ALL {
             let token = bed.token(role).await;
@@ -155,20 +158,13 @@ async fn every_route_is_in_the_table_and_the_table_decides_for_every_role() {
         POST /api/v1/tokens: admin
         GET /api/v1/detections: viewer analyst responder lead admin
         GET /api/v1/detections/{detection}: viewer analyst responder lead admin
+        POST /api/v1/suspicions: viewer analyst responder lead admin
+        GET /api/v1/suppressions: viewer analyst responder lead admin
+        POST /api/v1/suppressions: responder lead admin
+        POST /api/v1/suppressions/{suppression}/end: responder lead admin
         GET /api/v1/incidents: viewer analyst responder lead admin
-        POST /api/v1/incidents: responder lead admin
         GET /api/v1/incidents/{incident}: viewer analyst responder lead admin
         GET /api/v1/incidents/{incident}/timeline: viewer analyst responder lead admin
-        POST /api/v1/incidents/{incident}/assign: responder lead admin
-        POST /api/v1/incidents/{incident}/verdict: responder lead admin
-        POST /api/v1/incidents/{incident}/severity: responder lead admin
-        POST /api/v1/incidents/{incident}/notes: analyst responder lead admin
-        POST /api/v1/incidents/{incident}/tasks: analyst responder lead admin
-        POST /api/v1/incidents/{incident}/tasks/{task}: analyst responder lead admin
-        POST /api/v1/incidents/{incident}/scope: responder lead admin
-        POST /api/v1/incidents/{incident}/phase: responder lead admin
-        POST /api/v1/incidents/{incident}/close: responder lead admin
-        POST /api/v1/incidents/{incident}/reopen: responder lead admin
         GET /api/v1/incidents/{incident}/report: analyst responder lead admin
         GET /api/v1/commands: viewer analyst responder lead admin
         POST /api/v1/commands: responder lead admin

@@ -4,6 +4,7 @@
 //! Nothing here is a domain type, so that what is inside can change.
 
 mod command;
+mod detection;
 mod evidence;
 mod incident;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::command::{Command, SignedCommand};
+pub use self::detection::{Detection, NewSuppression, NewSuspicion, Suppression};
 pub use self::evidence::{Custody, Evidence, EvidenceEntry, EvidenceManifest};
 pub use self::incident::{
     Assignment, End, Entry, Gate, Incident, Indicator, Judgement, NewIncident, NewNote,
@@ -175,43 +177,6 @@ pub struct Token {
     pub created_by: String,
     /// When it ends.
     pub expires: String,
-}
-
-/// A detection.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Detection {
-    /// Its name.
-    pub detection_id: String,
-    /// The rule's id.
-    pub rule_id: String,
-    /// Digest of the rule's text.
-    pub rule_sha256: String,
-    /// The rule's title.
-    pub title: String,
-    /// `informational` to `critical`.
-    pub severity: String,
-    /// ATT&CK techniques.
-    pub techniques: Vec<String>,
-    /// Where.
-    pub agent_id: String,
-    /// Where.
-    pub host_id: String,
-    /// The incident that it belongs to.
-    pub incident_id: Option<String>,
-    /// The first event.
-    pub event_id: String,
-    /// Whom it is about.
-    pub process_uid: Option<String>,
-    /// The first event in one line.
-    pub summary: String,
-    /// How many events.
-    pub count: u64,
-    /// When the first happened.
-    pub first: String,
-    /// When the last happened.
-    pub last: String,
-    /// When it was found.
-    pub created: String,
 }
 
 /// A rule that is loaded.

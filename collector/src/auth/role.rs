@@ -50,18 +50,16 @@ impl Role {
 pub enum Right {
     /// Read hosts, detections, incidents, commands, rules, the keyring.
     Look,
+    /// Report something odd.
+    Report,
     /// Read events: they hold command lines and names of persons.
     ReadEvents,
     /// Take evidence with them: what a host says of itself, whole.
     ReadEvidence,
+    /// Keep detections of a rule from becoming incidents for a time.
+    Suppress,
     /// Hand in commands that people have signed: whether they are obeyed is the signatures' to say.
     HandInCommands,
-    /// Write notes and tasks into incidents.
-    WriteNotes,
-    /// Open incidents, judge them, move them on and close them.
-    WorkIncidents,
-    /// Move an incident on though a gate is open, with a reason.
-    OverrideGates,
     /// Approve and revoke agents.
     DecideHosts,
     /// Load the rules again from the collector's disk.
@@ -78,12 +76,10 @@ impl Right {
     /// The table: the least role that has it.
     fn least(self) -> Role {
         match self {
-            Self::Look => Role::Viewer,
-            Self::ReadEvents | Self::ReadEvidence | Self::WriteNotes => Role::Analyst,
-            Self::HandInCommands | Self::WorkIncidents => Role::Responder,
-            Self::OverrideGates | Self::DecideHosts | Self::LoadRules | Self::ReadAudit => {
-                Role::Lead
-            }
+            Self::Look | Self::Report => Role::Viewer,
+            Self::ReadEvents | Self::ReadEvidence => Role::Analyst,
+            Self::HandInCommands | Self::Suppress => Role::Responder,
+            Self::DecideHosts | Self::LoadRules | Self::ReadAudit => Role::Lead,
             Self::MakeTokens | Self::InstallKeyring => Role::Admin,
         }
     }

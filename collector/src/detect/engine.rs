@@ -12,7 +12,7 @@ use std::{
 
 use cordon_shared::{
     arrival::Arrival,
-    detection::{Detection, RuleSummary, Subject},
+    detection::{Basis, Detection, RuleSummary, Subject},
     event::{Body, Event},
     id::EventId,
 };
@@ -205,14 +205,14 @@ fn detection(rule: &RuleSummary, arrival: &Arrival, id: EventId, event: &Event) 
         ancestry.extend(launch.ancestry.iter().map(|it| it.key));
     }
     let subject = field::actor(event).map(|process| Subject {
-        key: process.key,
+        key: Some(process.key),
         uid: process.key.uid(arrival.agent, boot),
         ancestry: ancestry.iter().map(|key| key.uid(arrival.agent, boot)).collect(),
     });
     Detection {
         id: Detection::id_of(&rule.id, id),
         rule: rule.clone(),
-        event: id,
+        basis: Basis::Event(id),
         agent: arrival.agent,
         host: arrival.host.id,
         at: arrival.corrected(event.boottime),

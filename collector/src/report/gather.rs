@@ -194,7 +194,7 @@ fn detection(row: &DetectionRow) -> Detection {
         techniques: row.rule.techniques.iter().map(|it| Said::new(it.as_str())).collect(),
         agent_id: row.agent.to_string(),
         process_uid: row.process.map(|it| it.to_string()),
-        event_id: row.event.to_string(),
+        event_id: row.event.map(|it| it.to_string()),
         summary: Said::new(row.summary.as_str()),
         count: row.count,
         first: row.span.0,

@@ -154,8 +154,8 @@ pub struct Detection {
     pub agent_id: String,
     /// Whom it is about.
     pub process_uid: Option<String>,
-    /// The first event, by name.
-    pub event_id: String,
+    /// The first event, by name; none when a person reported it.
+    pub event_id: Option<String>,
     /// The first event, in one line.
     pub summary: Said,
     /// How many events.

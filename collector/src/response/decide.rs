@@ -75,6 +75,9 @@ pub enum Why {
     /// It was staged: what an exercise makes is found and told, and nothing is done against it.
     #[error("the event belongs to exercise `{0}`")]
     Exercise(ExerciseId),
+    /// A person says so, and no event of the host can be cited.
+    #[error("a person reported it: no event can be cited")]
+    Reported,
     /// It is not about a process.
     #[error("the detection names no process")]
     NoProcess,
@@ -108,6 +111,7 @@ pub fn decide(
     if let Some(exercise) = detection.exercise {
         return Err(Why::Exercise(exercise));
     }
+    let event = detection.basis.event().ok_or(Why::Reported)?;
     let rule = &detection.rule;
     let keyring = ground.keyring.ok_or(Why::NoKeyring)?;
     if !keyring.is_armed(&rule.id, rule.sha256) {
@@ -123,7 +127,7 @@ pub fn decide(
     if host.is_revoked {
         return Err(Why::Revoked);
     }
-    let process = detection.subject.as_ref().ok_or(Why::NoProcess)?.key;
+    let process = detection.subject.as_ref().and_then(|it| it.key).ok_or(Why::NoProcess)?;
     let totals = keyring.totals(&host.tier);
     if totals.kills_per_hour == 0 {
         return Err(Why::NoTotal(host.tier.clone()));
@@ -148,11 +152,7 @@ pub fn decide(
         // The target is bound by pid and start time. Its executable is not asked for: a shell that
         // has become another program since is no less the one that was seen.
         preconditions: Vec::new(),
-        citation: Citation {
-            event: detection.event,
-            rule: rule.id.clone(),
-            rule_sha256: rule.sha256,
-        },
+        citation: Citation { event, rule: rule.id.clone(), rule_sha256: rule.sha256 },
         lease: None,
         lifetime,
         is_dry_run: false,

@@ -8,13 +8,13 @@ mod keep;
 use cordon_shared::{
     detection::{RuleSummary, Severity},
     digest::Sha256,
-    id::{AgentId, DetectionId, EventId, HostId, IncidentId, ProcessUid},
+    id::{AgentId, DetectionId, EventId, HostId, IncidentId, ProcessUid, SuppressionId},
     time::Timestamp,
 };
 use sqlx::any::AnyRow;
 
 pub use self::keep::Repeats;
-pub(super) use self::keep::{Counted, Sight, insert, look};
+pub(super) use self::keep::{Counted, Place, Sight, insert, look, put};
 use super::{Page, Store, StoreError, Tx, column, failed};
 
 /// A detection as it is kept.
@@ -28,10 +28,14 @@ pub struct DetectionRow {
     pub agent: AgentId,
     /// Where: the machine.
     pub host: HostId,
-    /// The incident that it belongs to.
+    /// The incident that it belongs to; none when it was suppressed.
     pub incident: Option<IncidentId>,
-    /// The first event.
-    pub event: EventId,
+    /// What keeps it from an incident.
+    pub suppression: Option<SuppressionId>,
+    /// The first event; none when a person reported it.
+    pub event: Option<EventId>,
+    /// Who reported it.
+    pub reported_by: Option<String>,
     /// Whom it is about.
     pub process: Option<ProcessUid>,
     /// The first event in one line.
@@ -53,13 +57,19 @@ impl DetectionRow {
             severity: column::parsed(row, "severity", Severity::parse)?,
             techniques: column::json(row, "techniques")?,
         };
+        let reported_by = column::text_maybe(row, "reported_by")?;
         Ok(Self {
             id: column::parsed(row, "id", DetectionId::parse)?,
             rule,
             agent: column::parsed(row, "agent_id", AgentId::parse)?,
             host: column::parsed(row, "host_id", HostId::parse)?,
             incident: column::parsed_maybe(row, "incident_id", IncidentId::parse)?,
-            event: column::parsed(row, "event_id", EventId::parse)?,
+            suppression: column::parsed_maybe(row, "suppression_id", SuppressionId::parse)?,
+            event: match reported_by {
+                Some(_) => None,
+                None => Some(column::parsed(row, "event_id", EventId::parse)?),
+            },
+            reported_by,
             process: column::parsed_maybe(row, "process_uid", ProcessUid::parse)?,
             summary: column::text(row, "summary")?,
             count: column::count(row, "count")?,
@@ -69,16 +79,17 @@ impl DetectionRow {
     }
 }
 
-/// The incident that a detection is in.
-pub(super) async fn incident_of(tx: &mut Tx, id: DetectionId) -> Result<IncidentId, StoreError> {
+/// The incident that a detection is in; none when it was suppressed.
+pub(super) async fn incident_of(
+    tx: &mut Tx,
+    id: DetectionId,
+) -> Result<Option<IncidentId>, StoreError> {
     let row = sqlx::query("select incident_id from detection where id = $1")
         .bind(id.to_string())
         .fetch_one(&mut **tx)
         .await
         .map_err(failed("read a detection"))?;
-    let incident = column::parsed_maybe(&row, "incident_id", IncidentId::parse)?;
-    let state = "belongs to no incident";
-    incident.ok_or(StoreError::Conflict { what: "detection", id: id.to_string(), state })
+    column::parsed_maybe(&row, "incident_id", IncidentId::parse)
 }
 
 impl Store {

@@ -4,31 +4,20 @@
 //! Which detection belongs where, which phase follows which, and what is done about it is decided by
 //! pure functions that the caller passes in ([`Judge`]); here it becomes true, in one transaction.
 
-mod act;
 mod gather;
-mod parts;
-mod scope;
 mod write;
 
 use cordon_shared::{
     detection::Severity,
     id::{AgentId, DetectionId, HostId, IncidentId, ProcessUid},
-    incident::{Phase, PhaseState, Phases, Verdict},
+    incident::{Phase, PhaseState, Phases},
     time::Timestamp,
 };
 use sqlx::any::AnyRow;
 
+pub use self::gather::{Answer, Judge};
 use self::write::append_once;
-pub use self::{
-    act::{Act, ChangedTask, NewPassage, NewTask, OpenedIncident},
-    gather::{Answer, Joined, Judge},
-    parts::{FoundRow, IncidentParts, OrderRow, PassageRow, TaskRow},
-    scope::{DeclaredRow, IndicatorRow, NewHost, ScopeRow},
-};
-pub(super) use self::{
-    scope::step_agent,
-    write::{append, step},
-};
+pub(super) use self::write::{append, step};
 use super::{Page, Store, StoreError, column, commit, failed};
 
 /// An open incident, as far as it matters for what belongs to it.
@@ -42,8 +31,6 @@ pub struct OpenIncident {
     pub ancestors: Vec<ProcessUid>,
     /// When the first and the last of its events happened.
     pub span: (Timestamp, Timestamp),
-    /// Whether the detection's host is not in its scope: what they have in common is an indicator.
-    pub is_elsewhere: bool,
 }
 
 /// An incident to be opened, should the detection belong to none that is open.
@@ -64,26 +51,10 @@ pub struct IncidentRow {
     pub id: IncidentId,
     /// The first detection's title.
     pub title: String,
-    /// The highest of its detections, or what a person set.
+    /// The highest of its detections.
     pub severity: Severity,
     /// `open` or `closed`.
     pub state: String,
-    /// What it was found to be.
-    pub verdict: Option<Verdict>,
-    /// Why.
-    pub verdict_reason: Option<String>,
-    /// Who said so.
-    pub verdict_by: Option<String>,
-    /// Who leads it.
-    pub lead: Option<String>,
-    /// Begin and end of the watch window.
-    pub watch: Option<(Timestamp, Timestamp)>,
-    /// When it was closed.
-    pub closed: Option<Timestamp>,
-    /// Who closed it.
-    pub closed_by: Option<String>,
-    /// Why, when gates were open.
-    pub closed_reason: Option<String>,
     /// The first host.
     pub host: HostId,
     /// Its agent.
@@ -137,8 +108,8 @@ pub struct EntryRow {
 pub struct Gathered {
     /// The detection that stands for it: itself, or the one whose count it raised.
     pub detection: DetectionId,
-    /// The incident that it belongs to.
-    pub incident: IncidentId,
+    /// The incident that it belongs to; none when it is suppressed.
+    pub incident: Option<IncidentId>,
     /// What was new.
     pub news: News,
 }
@@ -154,6 +125,8 @@ pub enum News {
     Joined,
     /// A detection and its incident.
     Opened,
+    /// A detection, or its count, that somebody keeps from becoming an incident.
+    Suppressed,
 }
 
 impl IncidentRow {
@@ -163,15 +136,6 @@ impl IncidentRow {
             title: column::text(row, "title")?,
             severity: column::parsed(row, "severity", Severity::parse)?,
             state: column::text(row, "state")?,
-            verdict: column::parsed_maybe(row, "verdict", Verdict::parse)?,
-            verdict_reason: column::text_maybe(row, "verdict_reason")?,
-            verdict_by: column::text_maybe(row, "verdict_by")?,
-            lead: column::text_maybe(row, "lead")?,
-            watch: column::time_maybe(row, "watch_from_ns")?
-                .zip(column::time_maybe(row, "watch_until_ns")?),
-            closed: column::time_maybe(row, "closed_ns")?,
-            closed_by: column::text_maybe(row, "closed_by")?,
-            closed_reason: column::text_maybe(row, "closed_reason")?,
             host: column::parsed(row, "host_id", HostId::parse)?,
             agent: column::parsed(row, "agent_id", AgentId::parse)?,
             opened: column::time(row, "opened_ns")?,

@@ -1,4 +1,3 @@
-mod act;
 mod evidence;
 mod incident;
 

@@ -53,7 +53,8 @@ impl Found {
 /// Tells of a receipt or a detection that cannot be kept.
 pub(super) async fn tell_passed_over(parts: &Parts, piece: &Found, why: &str) {
     let claims = piece.claims.iter().map(|it| ("receipt", it.event));
-    let detections = piece.repeats.iter().map(|it| ("detection", it.first.event));
+    let detections = piece.repeats.iter();
+    let detections = detections.filter_map(|it| Some(("detection", it.first.basis.event()?)));
     for (what, event) in claims.chain(detections) {
         Count::PassedOver.add(1);
         parts.board.troubles().add(Trouble::PassedOver);

@@ -10,7 +10,7 @@ use cordon_shared::{
     command::Delivery,
     detection::Detection,
     entropy::Entropy,
-    id::{AgentId, CommandId, IncidentId},
+    id::{AgentId, CommandId, IncidentId, SuppressionId},
     incident::Phases,
     keyring::Keyring,
     time::{Clock, Timestamp},
@@ -18,7 +18,7 @@ use cordon_shared::{
 };
 use tracing::warn;
 
-use super::Parts;
+use super::{Parts, suppress};
 use crate::{
     incident::{
         self,
@@ -29,8 +29,8 @@ use crate::{
         sign::{Order, SignError, Signer},
     },
     store::{
-        Answer, Gathered, Joined, Judge, NewCommand, NewIncident, News, OpenIncident, Repeats,
-        Standing, Store, StoreError,
+        Answer, Gathered, Judge, NewCommand, NewIncident, News, OpenIncident, Repeats, Standing,
+        Store, StoreError, SuppressionRow,
     },
 };
 
@@ -44,13 +44,16 @@ pub(super) struct Docket<'a> {
     keyring: Option<Arc<Keyring>>,
     now: Timestamp,
     hosts: HashMap<AgentId, Option<Host>>,
+    /// What people keep from becoming incidents now.
+    suppressions: Vec<SuppressionRow>,
     issued: Vec<NewCommand>,
 }
 
 impl<'a> Docket<'a> {
-    /// Reads the keyring in force.
+    /// Reads the keyring in force, and the suppressions.
     pub(super) async fn open(parts: &'a mut Parts, now: Timestamp) -> Result<Self, StoreError> {
         let keyring = parts.ring.current().await?;
+        let suppressions = parts.store.active_suppressions(now).await?;
         Ok(Self {
             store: &parts.store,
             signer: &parts.signer,
@@ -59,6 +62,7 @@ impl<'a> Docket<'a> {
             keyring,
             now,
             hosts: HashMap::new(),
+            suppressions,
             issued: Vec::new(),
         })
     }
@@ -121,7 +125,8 @@ fn new_command(
     delivery: Option<&Delivery>,
     expires: Timestamp,
 ) -> NewCommand {
-    let pid = detection.subject.as_ref().map_or(0, |it| it.key.pid);
+    let key = detection.subject.as_ref().and_then(|it| it.key);
+    let pid = key.map_or(0, |it| it.pid);
     NewCommand {
         id,
         incident: order.incident,
@@ -146,13 +151,17 @@ impl Judge for Docket<'_> {
         incident::place(detection, open)
     }
 
-    fn joined(&mut self, joined: &Joined) -> Option<Phases> {
-        let trigger = phase::found(&joined.phases, joined.at);
-        phase::next(&joined.phases.map(|(state, _)| state), trigger)
+    fn suppressed(&self, detection: &Detection) -> Option<SuppressionId> {
+        suppress::by(detection, &self.suppressions, self.now)
+    }
+
+    fn joined(&mut self, phases: &Phases) -> Option<Phases> {
+        phase::next(phases, Trigger::Joined)
     }
 
     fn answer(&mut self, detection: &Detection, gathered: &Gathered) -> Answer {
         let Some(Some(host)) = self.hosts.get(&detection.agent) else { return Answer::Nothing };
+        let Some(incident) = gathered.incident else { return Answer::Nothing };
         let ground = Ground {
             keyring: self.keyring.as_deref(),
             automation: self.signer.public(),
@@ -161,7 +170,7 @@ impl Judge for Docket<'_> {
         };
         // The command carries the name of the detection that stands for this one.
         let named = Detection { id: gathered.detection, ..detection.clone() };
-        let why = match decide(&named, gathered.incident, &ground) {
+        let why = match decide(&named, incident, &ground) {
             Ok(order) => match self.issue(&named, &order) {
                 Ok(new) => {
                     if let Some(Some(host)) = self.hosts.get_mut(&detection.agent) {

@@ -45,8 +45,9 @@ pub(super) fn detection(board: &Board, detection: &Detection, gathered: &Gathere
         "techniques": rule.techniques,
         "agent_id": detection.agent.to_string(),
         "host_id": detection.host.to_string(),
-        "incident_id": gathered.incident.to_string(),
-        "event_id": detection.event.to_string(),
+        "incident_id": gathered.incident.map(|it| it.to_string()),
+        "event_id": detection.basis.event().map(|it| it.to_string()),
+        "reported_by": detection.basis.reporter(),
         "process_uid": detection.subject.as_ref().map(|it| it.uid.to_string()),
         "summary": detection.summary,
         "last": detection.at.to_string(),
@@ -56,7 +57,7 @@ pub(super) fn detection(board: &Board, detection: &Detection, gathered: &Gathere
 
 pub(super) fn incident(board: &Board, detection: &Detection, gathered: &Gathered) {
     let json = json!({
-        "incident_id": gathered.incident.to_string(),
+        "incident_id": gathered.incident.map(|it| it.to_string()),
         "title": detection.rule.title,
         "severity": detection.rule.severity.as_str(),
         "state": "open",

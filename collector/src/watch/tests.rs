@@ -218,7 +218,7 @@ async fn an_event_that_the_rules_break_on_is_passed_over_and_the_others_are_judg
     };
     let found = page::read(&page, judge, &*desk.bed.clock);
     assert_eq!((found.events, found.repeats.len()), (2, 1));
-    assert_eq!(found.repeats[0].first.event.seq.as_u64(), 2);
+    assert_eq!(found.repeats[0].first.basis.event().unwrap().seq.as_u64(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

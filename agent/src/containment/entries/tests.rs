@@ -254,6 +254,7 @@ fn cut_off(host: &mut Host, action: Action) -> (linux::files::Linux, Entry, Comm
         quarantine: host.bed.dir.path().join("quarantine"),
         own: Vec::new(),
         root: PathBuf::from("/"),
+        roots: Vec::new(),
     };
     (door, entry, id)
 }

@@ -77,6 +77,7 @@ impl<'a> Network<'a> {
             | Step::ConfirmStopped(_)
             | Step::Snapshot(_)
             | Step::OnFile(_)
+            | Step::Sweep(_)
             | Step::Thaw(_) => Done::Not("it is not about the network".to_owned()),
         }
     }

@@ -16,6 +16,8 @@ mod place;
 
 mod rewrite;
 
+mod sweep;
+
 mod take;
 
 mod unit;
@@ -23,7 +25,7 @@ mod unit;
 use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 
 use cordon_shared::{
-    command::scope::FileIs,
+    command::{action::Question, scope::FileIs},
     digest::Sha256,
     event::receipt::Refusal,
     id::{LedgerId, ProcessKey},
@@ -35,8 +37,8 @@ use self::place::{Held, Opened, failed};
 use super::stat;
 use crate::containment::{
     files::{
-        Cut, FILE_BYTES_MAX, Files, FilesError, Found, Look, Package, RUNNERS_MAX, TEXT_BYTES_MAX,
-        Unit, without_line,
+        Cut, FILE_BYTES_MAX, Files, FilesError, Found, Look, Over, Package, RUNNERS_MAX, Swept,
+        TEXT_BYTES_MAX, Unit, without_line,
     },
     ledger::{Kept, Link},
 };
@@ -50,6 +52,8 @@ pub struct Linux {
     pub own: Vec<PathBuf>,
     /// Where the host keeps what it is made of; `/` but in a test.
     pub root: PathBuf,
+    /// Where a sweep for contents looks.
+    pub roots: Vec<PathBuf>,
 }
 
 impl Linux {
@@ -79,6 +83,10 @@ fn not(refusal: Refusal, what: impl Into<String>) -> Look {
 }
 
 impl Files for Linux {
+    fn sweep(&self, questions: &[Question], over: Over<'_>) -> Swept {
+        sweep::sweep(self, questions, over)
+    }
+
     fn own(&self) -> Vec<Text> {
         let text = |it: &PathBuf| Text::from(it.as_os_str().as_encoded_bytes());
         self.own.iter().map(text).collect()

@@ -157,7 +157,7 @@ fn every_action_without_a_plan_is_refused_as_unknown() {
     for action in order::actions() {
         let name = action.name();
         let planned = ["kill", "suspend", "resume", "isolate", "release", "renew", "snapshot"];
-        let on_files = ["quarantine", "restore", "remove", "undo"];
+        let on_files = ["quarantine", "restore", "remove", "undo", "sweep"];
         if !planned.contains(&name) && !on_files.contains(&name) {
             let want = format!("unknown_action: this agent has no plan for `{name}`");
             assert_eq!(shown(action), want);

@@ -2,10 +2,10 @@
 
 pub(crate) mod contain;
 pub(crate) mod detect;
+pub(crate) mod detection;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod fleet;
-pub(crate) mod incident;
 pub(crate) mod key;
 pub(crate) mod report;
 pub(crate) mod rule;
@@ -70,14 +70,16 @@ pub(crate) enum Verb {
     /// What happened on the hosts.
     #[command(subcommand)]
     Event(event::Event),
-    /// What a rule found.
+    /// What rules found and people reported, and what is suppressed.
     #[command(subcommand)]
-    Detection(Show),
+    Detection(detection::Detection),
+    /// Report something odd, for others to look at.
+    ReportSuspicion(detection::Suspicion),
     /// Run rules over events in a file; needs no collector.
     Detect(detect::Detect),
     /// What people respond to.
     #[command(subcommand)]
-    Incident(incident::Incident),
+    Incident(Show),
     /// What happened, what was done, what remains: a page, a text, or JSON.
     Report(report::Report),
     /// Signed orders to agents, and their receipts.

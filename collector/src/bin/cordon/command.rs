@@ -4,10 +4,10 @@ pub(crate) mod audit;
 pub(crate) mod case;
 pub(crate) mod contain;
 pub(crate) mod detect;
+pub(crate) mod detection;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod fleet;
-pub(crate) mod incident;
 pub(crate) mod keyring;
 pub(crate) mod login;
 pub(crate) mod manual;
@@ -37,9 +37,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Token(token) => fleet::token(&client()?, output, token),
         Verb::Host(host) => fleet::host(&client()?, output, host),
         Verb::Event(event) => event::run(&client()?, output, event),
-        Verb::Detection(show) => case::detection(&client()?, output, show),
+        Verb::Detection(asked) => detection::run(&client()?, output, asked),
+        Verb::ReportSuspicion(asked) => detection::report(&client()?, output, asked),
         Verb::Detect(asked) => detect::run(output, asked),
-        Verb::Incident(verb) => incident::run(&client()?, output, verb),
+        Verb::Incident(show) => case::incident(&client()?, output, show),
         Verb::Report(asked) => report::run(&client()?, asked),
         Verb::Command(show) => case::command(&client()?, output, show),
         Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),

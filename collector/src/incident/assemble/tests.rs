@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use cordon_shared::{
-    detection::{Detection, RuleSummary, Severity, Subject},
+    detection::{Basis, Detection, RuleSummary, Severity, Subject},
     digest::Sha256,
     id::{Epoch, EventId, EventSeq, HostId, IncidentId, Lane, ProcessKey, ProcessUid},
     test_support::{agent, origin},
@@ -30,7 +30,7 @@ fn detection(seconds: i64, line: &[u32]) -> Detection {
         seq: EventSeq::FIRST,
     };
     let subject = line.split_first().map(|(pid, above)| Subject {
-        key: ProcessKey { pid: *pid, start_ticks: 1 },
+        key: Some(ProcessKey { pid: *pid, start_ticks: 1 }),
         uid: uid(*pid),
         ancestry: above.iter().map(|pid| uid(*pid)).collect(),
     });
@@ -43,7 +43,7 @@ fn detection(seconds: i64, line: &[u32]) -> Detection {
             severity: Severity::High,
             techniques: Vec::new(),
         },
-        event,
+        basis: Basis::Event(event),
         agent: agent(),
         host: HostId::from_slice(&[1; 16]).unwrap(),
         at: at(seconds),
@@ -62,20 +62,8 @@ fn check(cases: &[(&str, i64, &[u32])], want: &Expect) {
     let (new_above, old_above) = ([uid(50), uid(1)], [uid(1)]);
     let day_before = (at(-24 * HOUR), at(-24 * HOUR));
     let open = [
-        Candidate {
-            id: name(2),
-            subjects: &new,
-            ancestors: &new_above,
-            span: (at(0), at(10)),
-            is_elsewhere: false,
-        },
-        Candidate {
-            id: name(1),
-            subjects: &old,
-            ancestors: &old_above,
-            span: day_before,
-            is_elsewhere: false,
-        },
+        Candidate { id: name(2), subjects: &new, ancestors: &new_above, span: (at(0), at(10)) },
+        Candidate { id: name(1), subjects: &old, ancestors: &old_above, span: day_before },
     ];
     let mut table = String::new();
     for (what, seconds, line) in cases {
@@ -127,20 +115,6 @@ fn a_detection_joins_its_kin_within_a_day_and_its_host_within_minutes() {
             a child of the older one's, near the newer: the older
         "#]],
     );
-}
-
-#[test]
-fn an_incident_elsewhere_with_the_same_indicator_is_joined_within_a_day() {
-    let name = IncidentId::from_slice(&[3; 16]).unwrap();
-    let open = [Candidate {
-        id: name,
-        subjects: &[],
-        ancestors: &[],
-        span: (at(0), at(60)),
-        is_elsewhere: true,
-    }];
-    assert_eq!(place(&detection(20 * HOUR, &[100]), &open), Some(name));
-    assert_eq!(place(&detection(25 * HOUR, &[100]), &open), None);
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn detections() -> Vec<Detection> {
         techniques: vec!["T1059.004".into()],
         agent_id: WEB.to_owned(),
         process_uid: Some("p3".to_owned()),
-        event_id: "e1".to_owned(),
+        event_id: Some("e1".to_owned()),
         summary: "sh -c \\xff|nc 198.51.100.7 by nginx".into(),
         count: 2,
         first: at(0),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use cordon_shared::{
     command::action::{Action, ProcessTarget},
-    detection::{Detection, RuleSummary, Severity, Subject},
+    detection::{Basis, Detection, RuleSummary, Severity, Subject},
     digest::Sha256,
     id::{BootId, ExerciseId, HostId, IncidentId},
     keyring::{Keyring, author},
@@ -31,12 +31,12 @@ fn detection(age_s: u64) -> Detection {
             severity: Severity::High,
             techniques: Vec::new(),
         },
-        event,
+        basis: Basis::Event(event),
         agent: event.agent,
         host: HostId::from_slice(&[1; 16]).unwrap(),
         at: order::NOW.saturating_sub(Duration::from_secs(age_s)),
         subject: Some(Subject {
-            key: order::PROCESS,
+            key: Some(order::PROCESS),
             uid: order::PROCESS.uid(event.agent, BootId([7; 16])),
             ancestry: Vec::new(),
         }),

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cordon_shared::{
-    detection::Detection,
-    id::{DetectionId, EventId, IncidentId},
-    incident::Indicator,
+    detection::{Basis, Detection},
+    id::{DetectionId, EventId, IncidentId, SuppressionId},
     time::Timestamp,
 };
 
@@ -24,8 +23,6 @@ pub struct Repeats {
     pub newest: Detection,
     /// All events, the first one's included.
     pub events: Vec<EventId>,
-    /// What of them is worth looking for elsewhere, each once.
-    pub indicators: Vec<Indicator>,
 }
 
 /// How repeats lie to what is kept.
@@ -47,6 +44,16 @@ pub(in crate::store) struct Counted {
 }
 
 impl Counted {
+    /// Of no page.
+    pub(in crate::store) fn none() -> Self {
+        Self { known: HashMap::new(), rows: Vec::new() }
+    }
+
+    /// How many events were counted by now that were not before.
+    pub(in crate::store) fn fresh(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Looks up the events of a page.
     pub(in crate::store) async fn read(tx: &mut Tx, found: &[Repeats]) -> Result<Self, StoreError> {
         let mut events: BTreeMap<&str, Vec<EventId>> = BTreeMap::new();
@@ -125,7 +132,8 @@ pub(in crate::store) async fn look(
     Ok(match earlier {
         Some(id) => Sight::Repeated(id),
         None => {
-            let detection = Detection { id, event: first, ..repeats.first.clone() };
+            let basis = Basis::Event(first);
+            let detection = Detection { id, basis, ..repeats.first.clone() };
             Sight::New(Box::new(detection))
         }
     })
@@ -157,19 +165,40 @@ async fn repeated(
     row.map(|row| column::parsed(&row, "id", DetectionId::parse)).transpose()
 }
 
-/// Keeps a new detection, which begins with as many events as `counted` has of it.
+/// Where a detection belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::store) enum Place {
+    /// In this incident.
+    Incident(IncidentId),
+    /// In none, while this holds.
+    Suppressed(SuppressionId),
+}
+
+impl Place {
+    fn columns(self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Incident(it) => (Some(it.to_string()), None),
+            Self::Suppressed(it) => (None, Some(it.to_string())),
+        }
+    }
+}
+
+/// Keeps a new detection, which begins with as many events as `counted` has of it; a person's report
+/// counts as one.
 pub(in crate::store) async fn insert(
     tx: &mut Tx,
-    (detection, incident): (&Detection, IncidentId),
+    (detection, place): (&Detection, Place),
     counted: &Counted,
     (last, now): (Timestamp, Timestamp),
 ) -> Result<(), StoreError> {
-    let events = counted.rows.iter().rev().take_while(|it| it.2 == detection.id).count();
+    let events = counted.rows.iter().rev().take_while(|it| it.2 == detection.id).count().max(1);
+    let (incident, suppression) = place.columns();
+    let event = detection.basis.event().map(|it| it.to_string());
     sqlx::query(
         "insert into detection (id, rule_id, rule_sha256, title, severity, techniques, agent_id, \
          host_id, event_id, process_uid, summary, count, first_ns, last_ns, created_ns, \
-         incident_id) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         incident_id, suppression_id, reported_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+         $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(detection.id.to_string())
     .bind(detection.rule.id.as_str())
@@ -179,16 +208,33 @@ pub(in crate::store) async fn insert(
     .bind(column::to_json(&detection.rule.techniques))
     .bind(detection.agent.to_string())
     .bind(detection.host.to_string())
-    .bind(detection.event.to_string())
+    .bind(event.unwrap_or_default())
     .bind(detection.subject.as_ref().map(|it| it.uid.to_string()))
     .bind(detection.summary.as_str())
     .bind(i64::try_from(events).unwrap_or(i64::MAX))
     .bind(detection.at.as_ns())
     .bind(last.as_ns())
     .bind(now.as_ns())
-    .bind(incident.to_string())
+    .bind(incident)
+    .bind(suppression)
+    .bind(detection.basis.reporter().map(str::to_owned))
     .execute(&mut **tx)
     .await
     .map_err(failed("keep a detection"))?;
+    Ok(())
+}
+
+/// Puts a detection that was suppressed into an incident.
+pub(in crate::store) async fn put(
+    tx: &mut Tx,
+    id: DetectionId,
+    incident: IncidentId,
+) -> Result<(), StoreError> {
+    sqlx::query("update detection set incident_id = $1, suppression_id = null where id = $2")
+        .bind(incident.to_string())
+        .bind(id.to_string())
+        .execute(&mut **tx)
+        .await
+        .map_err(failed("keep a detection"))?;
     Ok(())
 }

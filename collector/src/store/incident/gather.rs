@@ -8,24 +8,21 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use cordon_shared::{
     detection::Detection,
-    id::{AgentId, IncidentId},
-    incident::{PhaseState, Phases},
+    id::{AgentId, IncidentId, SuppressionId},
+    incident::Phases,
     time::Timestamp,
 };
 
 use super::{
-    Gathered, NewEntry, NewHost, NewIncident, News, OpenIncident,
-    scope::{add_host, add_indicator, step_agent_since},
-    write::{
-        OPEN_MAX, append, extend, host_name, incidents_alike, insert, open_incidents, step_since,
-    },
+    Gathered, NewEntry, NewIncident, News, OpenIncident,
+    write::{OPEN_MAX, append, extend, insert, open_incidents, step},
 };
 use crate::store::{
-    By, Store, StoreError, Tx, command,
+    By, Store, StoreError, Tx, audit, command,
     command::NewCommand,
     commit,
-    detection::{self, Counted, Repeats, Sight},
-    position,
+    detection::{self, Counted, Place, Repeats, Sight},
+    position, suppression,
 };
 
 /// What is done about a detection.
@@ -39,15 +36,6 @@ pub enum Answer {
     Note(String),
 }
 
-/// A detection has joined.
-#[derive(Clone, Copy, Debug)]
-pub struct Joined {
-    /// The phases, with the moment that each got its state.
-    pub phases: [(PhaseState, Timestamp); 6],
-    /// When the event happened.
-    pub at: Timestamp,
-}
-
 /// Decides while a page is gathered. It must not remember a decision as done: the transaction may
 /// fail, and then another judge is asked again.
 pub trait Judge: Send {
@@ -57,9 +45,11 @@ pub trait Judge: Send {
     /// Which of the open incidents of its agent a detection belongs to.
     fn place(&mut self, detection: &Detection, open: &[OpenIncident]) -> Option<IncidentId>;
 
-    /// The phases after a detection has joined, of the incident or of the host that it is about;
-    /// nothing when they stay.
-    fn joined(&mut self, joined: &Joined) -> Option<Phases>;
+    /// What keeps a detection from becoming an incident.
+    fn suppressed(&self, detection: &Detection) -> Option<SuppressionId>;
+
+    /// The phases after a detection has joined; nothing when they stay.
+    fn joined(&mut self, phases: &Phases) -> Option<Phases>;
 
     /// What is done about a detection that no command was issued for.
     fn answer(&mut self, detection: &Detection, gathered: &Gathered) -> Answer;
@@ -87,13 +77,44 @@ impl Store {
         let counted = Counted::read(&mut tx, found).await?;
         let mut desk = Desk { counted, open: HashMap::new(), by, judge };
         for repeats in found {
-            gathered.push(desk.gather(&mut tx, repeats).await?);
+            gathered.push(match desk.judge.suppressed(&repeats.newest) {
+                Some(suppression) => desk.suppress(&mut tx, repeats, suppression).await?,
+                None => desk.gather(&mut tx, repeats).await?,
+            });
         }
         desk.counted.write(&mut tx).await?;
         position::keep(&mut tx, position.0, position.1).await?;
         commit(tx).await?;
         Ok(gathered)
     }
+
+    /// Keeps what a person reported and puts it into an incident, as `judge` says; nothing is ordered
+    /// about it. All or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database: nothing of it is true.
+    pub async fn report(
+        &self,
+        detection: &Detection,
+        by: &By,
+        judge: &mut dyn Judge,
+    ) -> Result<Gathered, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut desk = Desk { counted: Counted::none(), open: HashMap::new(), by, judge };
+        let gathered = desk.join(&mut tx, detection, detection.at, Kept::Not).await?;
+        let (object, detail) = (format!("detection {}", detection.id), &detection.summary);
+        audit::append(&mut tx, by, "suspicion.report", &object, detail).await?;
+        commit(tx).await?;
+        Ok(gathered)
+    }
+}
+
+/// Whether a detection has its row by now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kept {
+    Not,
+    /// It was suppressed, and its suppression has ended.
+    Suppressed,
 }
 
 /// What one transaction knows: read once, and kept up while it goes on.
@@ -114,18 +135,52 @@ impl Desk<'_> {
                 return Ok(Gathered { detection: id, incident, news: News::Nothing });
             }
             Sight::Repeated(id) => {
-                let incident = detection::incident_of(tx, id).await?;
+                let Some(incident) = detection::incident_of(tx, id).await? else {
+                    let detection = Detection { id, ..repeats.newest.clone() };
+                    let last = repeats.newest.at;
+                    let gathered = self.join(tx, &detection, last, Kept::Suppressed).await?;
+                    self.answer(tx, &repeats.newest, &gathered).await?;
+                    return Ok(gathered);
+                };
                 self.widen(&repeats.newest, incident);
+                let incident = Some(incident);
                 let gathered = Gathered { detection: id, incident, news: News::Repeated };
                 if command::is_answered(tx, id).await? {
                     return Ok(gathered);
                 }
                 gathered
             }
-            Sight::New(detection) => self.join(tx, &detection, repeats).await?,
+            Sight::New(detection) => {
+                self.join(tx, &detection, repeats.newest.at, Kept::Not).await?
+            }
         };
         self.answer(tx, &repeats.newest, &gathered).await?;
         Ok(gathered)
+    }
+
+    /// Keeps and counts what somebody keeps from becoming an incident.
+    async fn suppress(
+        &mut self,
+        tx: &mut Tx,
+        repeats: &Repeats,
+        suppression: SuppressionId,
+    ) -> Result<Gathered, StoreError> {
+        let before = self.counted.fresh();
+        let id = match detection::look(tx, &mut self.counted, repeats).await? {
+            Sight::Known(id) => {
+                return Ok(Gathered { detection: id, incident: None, news: News::Nothing });
+            }
+            Sight::Repeated(id) => id,
+            Sight::New(detection) => {
+                let times = (repeats.newest.at, self.by.at);
+                let placed = (&*detection, Place::Suppressed(suppression));
+                detection::insert(tx, placed, &self.counted, times).await?;
+                detection.id
+            }
+        };
+        let events = self.counted.fresh() - before;
+        suppression::count(tx, suppression, events, repeats.newest.at).await?;
+        Ok(Gathered { detection: id, incident: None, news: News::Suppressed })
     }
 
     async fn answer(
@@ -135,6 +190,7 @@ impl Desk<'_> {
         gathered: &Gathered,
     ) -> Result<(), StoreError> {
         let by = self.by;
+        let Some(incident) = gathered.incident else { return Ok(()) };
         match self.judge.answer(detection, gathered) {
             Answer::Nothing => Ok(()),
             Answer::Command(new) => command::issue(tx, &new, by, |it| self.judge.ordered(it)).await,
@@ -147,7 +203,7 @@ impl Desk<'_> {
                     text,
                     object: format!("detection {}", gathered.detection),
                 };
-                append(tx, gathered.incident, &entry).await
+                append(tx, incident, &entry).await
             }
         }
     }
@@ -157,36 +213,34 @@ impl Desk<'_> {
         &mut self,
         tx: &mut Tx,
         detection: &Detection,
-        repeats: &Repeats,
+        last: Timestamp,
+        kept: Kept,
     ) -> Result<Gathered, StoreError> {
-        let (agent, last) = (detection.agent, repeats.newest.at);
+        let agent = detection.agent;
         let open = match self.open.entry(agent) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(open_incidents(tx, agent).await?),
         };
-        let mut place = self.judge.place(detection, open);
-        if place.is_none() && !repeats.indicators.is_empty() {
-            let alike = incidents_alike(tx, agent, &repeats.indicators).await?;
-            place = self.judge.place(detection, &alike);
-            let it = alike.into_iter().find(|it| Some(it.id) == place);
-            open.extend(it.map(|it| OpenIncident { is_elsewhere: false, ..it }));
-        }
-        let (incident, news) = match place {
+        let (incident, news) = match self.judge.place(detection, open) {
             Some(incident) => (incident, News::Joined),
             None => {
                 let new = self.judge.open();
                 insert(tx, detection, &new).await?;
                 let (subjects, ancestors) = (Vec::new(), Vec::new());
                 let span = (detection.at, last);
-                let is_elsewhere = false;
-                let it = OpenIncident { id: new.id, subjects, ancestors, span, is_elsewhere };
-                open.insert(0, it);
+                open.insert(0, OpenIncident { id: new.id, subjects, ancestors, span });
                 open.truncate(OPEN_MAX);
                 (new.id, News::Opened)
             }
         };
         let times = (last, self.by.at);
-        detection::insert(tx, (detection, incident), &self.counted, times).await?;
+        match kept {
+            Kept::Suppressed => detection::put(tx, detection.id, incident).await?,
+            Kept::Not => {
+                let placed = (detection, Place::Incident(incident));
+                detection::insert(tx, placed, &self.counted, times).await?;
+            }
+        }
         if let Some(open) = open.iter_mut().find(|it| it.id == incident) {
             extend(tx, open, detection).await?;
             open.span = (open.span.0.min(detection.at), open.span.1.max(last));
@@ -195,52 +249,15 @@ impl Desk<'_> {
             at: detection.at,
             recorded: self.by.at,
             kind: "detection",
-            actor: "collector".to_owned(),
+            actor: detection.basis.reporter().unwrap_or("collector").to_owned(),
             text: format!("{}: {}", detection.rule.title, detection.summary),
             object: format!("detection {}", detection.id),
         };
         append(tx, incident, &entry).await?;
-        let who = ("collector", self.by.at);
-        for indicator in &repeats.indicators {
-            add_indicator(tx, incident, indicator, &detection.rule.title, who).await?;
-        }
         if news == News::Joined {
-            self.widen_scope(tx, incident, detection).await?;
+            step(tx, incident, self.by.at, |it| self.judge.joined(it)).await?;
         }
-        Ok(Gathered { detection: detection.id, incident, news })
-    }
-
-    /// The host of a detection that has joined is in scope, and phases go back as far as they must.
-    async fn widen_scope(
-        &mut self,
-        tx: &mut Tx,
-        incident: IncidentId,
-        detection: &Detection,
-    ) -> Result<(), StoreError> {
-        let name = host_name(tx, detection.agent).await?;
-        let why = format!("detected there: {}", detection.rule.title);
-        let host = NewHost { name, host: Some((detection.host, detection.agent)), why };
-        if add_host(tx, incident, &host, ("collector", self.by.at)).await? {
-            let entry = NewEntry {
-                at: detection.at,
-                recorded: self.by.at,
-                kind: "scope",
-                actor: "collector".to_owned(),
-                text: format!("`{}` is in scope: {}", host.name, host.why),
-                object: format!("detection {}", detection.id),
-            };
-            append(tx, incident, &entry).await?;
-        }
-        let at = detection.at;
-        step_since(tx, incident, self.by.at, |phases| {
-            self.judge.joined(&Joined { phases: *phases, at })
-        })
-        .await?;
-        let judge = &mut *self.judge;
-        step_agent_since(tx, incident, detection.agent, self.by.at, |phases| {
-            judge.joined(&Joined { phases: *phases, at })
-        })
-        .await
+        Ok(Gathered { detection: detection.id, incident: Some(incident), news })
     }
 
     /// What was repeated makes the time of its incident longer.

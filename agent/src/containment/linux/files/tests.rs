@@ -34,7 +34,12 @@ impl Bed {
         let host = tempfile::tempdir().unwrap();
         let own = vec![state.path().to_owned()];
         let root = host.path().join("root");
-        let door = Linux { quarantine: state.path().join("quarantine"), own, root };
+        let door = Linux {
+            quarantine: state.path().join("quarantine"),
+            own,
+            root,
+            roots: vec![host.path().to_owned()],
+        };
         Self { host, _state: state, door }
     }
 
@@ -302,4 +307,24 @@ fn who_runs_a_file_is_named_also_after_it_was_taken() {
     assert_eq!(before.iter().map(|it| it.pid).collect::<Vec<_>>(), [child.id()]);
     assert_eq!(before, after);
     assert!(runners().is_empty());
+}
+
+#[test]
+fn a_sweep_finds_paths_and_contents_and_says_what_it_did_not_read() {
+    let bed = Bed::new();
+    let kept = bed.write("deep/down/x", b"malware", 0o755);
+    bed.write("clean", b"clean", 0o644);
+    symlink(bed.path("deep"), bed.path("link")).unwrap();
+    let by_digest = [Question::Sha256(kept.file.sha256), Question::Path(kept.file.path.clone())];
+    let swept = bed.door.sweep(&by_digest, &|| None);
+    let found: Vec<_> = swept.findings.iter().map(|it| (it.question, it.file.clone())).collect();
+    let file = || Some(kept.file.clone());
+    assert_eq!(found, [(1, file()), (0, file())], "once each, and not behind the link");
+    let clean = [Question::Path(bed.text("nothing"))];
+    let swept = bed.door.sweep(&clean, &|| None);
+    assert!(swept.findings.is_empty() && swept.open.is_empty());
+    let swept = bed.door.sweep(&by_digest, &|| Some("the time for a sweep was over"));
+    assert!(swept.open.iter().any(|it| it.contains("was not read")), "{swept:?}");
+    let other = [Question::Domain("evil.example".to_owned()), Question::Path(bed.text("deep"))];
+    assert_eq!(bed.door.sweep(&other, &|| None).open.len(), 2);
 }

@@ -171,7 +171,10 @@ fn query(search: &Search, now: Timestamp) -> anyhow::Result<Query> {
 }
 
 /// `24h` ago, or a moment in RFC 3339.
-fn moment(text: &str, now: Timestamp) -> anyhow::Result<String> {
+///
+/// # Errors
+/// When it is neither.
+pub(super) fn moment(text: &str, now: Timestamp) -> anyhow::Result<String> {
     if let Some(at) = Timestamp::parse(text) {
         return Ok(at.to_string());
     }
