@@ -117,11 +117,7 @@ pub(crate) enum Verb {
     },
     /// Plays the stage of the demo.
     #[command(hide = true)]
-    DemoStage {
-        /// The cgroup to enter.
-        #[arg(long)]
-        cgroup: Option<PathBuf>,
-    },
+    DemoStage(crate::demo::stage::Options),
     /// Cleans up behind the demo.
     #[command(hide = true)]
     DemoWatchdog,

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let client = || Client::of(&args.access);
     match &args.verb {
         Verb::Demo(options) => demo::run(options),
-        Verb::DemoStage { cgroup } => demo::stage(cgroup.as_deref()),
+        Verb::DemoStage(options) => demo::stage::run(options),
         Verb::DemoWatchdog => demo::watchdog::run(),
         Verb::Key(key) => key::run(key),
         Verb::Login(login) => login::run(&args.access, login),

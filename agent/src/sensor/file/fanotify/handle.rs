@@ -1,10 +1,13 @@
 //! From a folder's handle to its path.
 //!
 //! The kernel opens a handle on a file system that we hold a descriptor of; `/proc/self/fd` then
-//! tells the path. Needs `CAP_DAC_READ_SEARCH`, which whoever may mark a file system has.
+//! tells the path, as seen from where that descriptor was opened. One file system can be mounted at
+//! several places, each showing a part of it, so the path is taken from a place that leads back to the
+//! folder. Needs `CAP_DAC_READ_SEARCH`, which whoever may mark a file system has.
 #![expect(unsafe_code, reason = "open_by_handle_at(2) has no safe wrapper in the crates we use")]
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs, io,
     os::{
@@ -22,7 +25,7 @@ use super::record::Named;
 /// `MAX_HANDLE_SZ` of `name_to_handle_at(2)`.
 const HANDLE_BYTES_MAX: usize = 128;
 
-/// The marked file systems: their id, and a descriptor of a folder on each.
+/// The marked file systems: their id, and a descriptor of each watched folder on them.
 #[derive(Debug, Default)]
 pub(super) struct Mounts(Vec<([u8; 8], OwnedFd)>);
 
@@ -32,11 +35,9 @@ impl Mounts {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(folder, flags, Mode::empty())?;
         let fsid = file_system(&fd)?;
-        if self.0.iter().any(|(known, _)| *known == fsid) {
-            return Ok(false);
-        }
+        let is_new = !self.0.iter().any(|(known, _)| *known == fsid);
         self.0.push((fsid, fd));
-        Ok(true)
+        Ok(is_new)
     }
 
     /// Takes back what was added last: the kernel refused to mark it.
@@ -48,18 +49,31 @@ impl Mounts {
         self.0.is_empty()
     }
 
+    /// How many file systems they are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        let ids: BTreeSet<_> = self.0.iter().map(|(fsid, _)| fsid).collect();
+        ids.len()
     }
 
     /// Path of the folder that `named` is in; nothing when it is gone, or lies on a file system that
     /// we did not mark.
     pub(super) fn path(&self, named: &Named<'_>) -> Option<Text> {
-        let (_, mount) = self.0.iter().find(|(fsid, _)| *fsid == named.fsid)?;
-        let folder = open(mount, named.handle_type, named.handle).ok()?;
-        let link = fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd())).ok()?;
-        Some(Text::from(OsStr::as_bytes(link.as_os_str())))
+        let mut mounts = self.0.iter().filter(|(fsid, _)| *fsid == named.fsid);
+        mounts.find_map(|(_, mount)| {
+            let folder = open(mount, named.handle_type, named.handle).ok()?;
+            let path = fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd())).ok()?;
+            let is_seen = leads_to(&path, &folder);
+            is_seen.then(|| Text::from(OsStr::as_bytes(path.as_os_str())))
+        })
     }
+}
+
+/// Whether a path is that of the folder, and not of what another mount shows in its place.
+fn leads_to(path: &Path, folder: &OwnedFd) -> bool {
+    let (Ok(there), Ok(meant)) = (rustix::fs::stat(path), rustix::fs::fstat(folder)) else {
+        return false;
+    };
+    (there.st_dev, there.st_ino) == (meant.st_dev, meant.st_ino)
 }
 
 /// The id that fanotify's records carry: `f_fsid` of statfs(2).

@@ -1,10 +1,11 @@
-//! The demo's collector: keys made apart, one rule armed by root's signature, served on loopback.
+//! The demo's collector: keys made apart, one rule armed and one responder named by root's signature,
+//! served on loopback or in the demo's own network.
 
 use std::{
     fs::File,
     io::Read as _,
-    net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
+    net::{IpAddr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
@@ -14,7 +15,7 @@ use cordon_collector::api::view;
 use cordon_shared::{
     detection::RuleSummary,
     entropy::SystemEntropy,
-    keyring::author,
+    keyring::author::{self, KeyFiles},
     time::{Clock as _, SystemClock},
     wire,
 };
@@ -54,35 +55,46 @@ pub(super) struct Centre {
     pub(super) addresses: Addresses,
     /// How a person asks it.
     pub(super) desk: Client,
+    /// Where people find it from outside of the demo's network.
+    pub(super) door: String,
 }
 
 /// The files of a collector that was made.
 pub(super) struct Made {
     data: PathBuf,
     root_key: PathBuf,
+    /// The responder's key, apart from the collector's files.
+    pub(super) responder: KeyFiles,
 }
 
-/// Makes the root key, away from the collector, and the collector.
+/// The holder of the responder's key.
+const RESPONDER: &str = "responder";
+
+/// Makes the root's and the responder's key, away from the collector, and the collector.
 ///
 /// # Errors
 /// What failed.
-pub(super) fn make(ground: &Ground) -> anyhow::Result<Made> {
-    let root = author::new_key(&SystemEntropy);
-    let keys = author::write_key(&ground.folder.join("root"), "root", &root)?;
+pub(super) fn make(ground: &Ground, host: IpAddr) -> anyhow::Result<Made> {
+    let key = |name: &str| {
+        let key = author::new_key(&SystemEntropy);
+        author::write_key(&ground.folder.join(name), name, &key)
+    };
+    let (keys, responder) = (key("root")?, key(RESPONDER)?);
     let data = ground.folder.join("collector");
-    let mut init = ground.command(PROGRAM)?;
+    let mut init = ground.command(&ground.program(PROGRAM), PROGRAM)?;
     init.arg("init").arg("--data-dir").arg(&data).arg("--root-key").arg(&keys.public);
-    let ports = free_ports()?;
+    init.args(["--listen-host", &host.to_string()]);
+    let ports = free_ports(host)?;
     for (option, port) in ["--port-sessions", "--port-enrolment", "--port-api"].iter().zip(ports) {
         init.args([option, port.to_string().as_str()]);
     }
     ground.run(PROGRAM, &mut init)?;
-    Ok(Made { data, root_key: keys.private })
+    Ok(Made { data, root_key: keys.private, responder })
 }
 
 /// Three ports that nobody has: the collector must come back on the same after it was killed.
-fn free_ports() -> anyhow::Result<Vec<u16>> {
-    let listen = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+fn free_ports(host: IpAddr) -> anyhow::Result<Vec<u16>> {
+    let listen = |_| TcpListener::bind((host, 0));
     let held: Vec<_> = (0..3).map(listen).collect::<Result<_, _>>().context("find free ports")?;
     held.iter().map(|it| Ok(it.local_addr()?.port())).collect()
 }
@@ -103,7 +115,8 @@ impl Made {
             token: token.trim().to_owned(),
         };
         let desk = Client::open(&profile)?;
-        let centre = Centre { running, addresses, desk };
+        let door = addresses.api.clone();
+        let centre = Centre { running, addresses, desk, door };
         keyring::install(&centre.desk, &self.sign(armed)?)?;
         Ok(centre)
     }
@@ -132,7 +145,7 @@ impl Made {
         vec![
             String::new(),
             "The collector and the agent stay up until Ctrl-C. To look around, in another terminal:".to_owned(),
-            format!("  export CORDON_URL=https://{}", centre.addresses.api),
+            format!("  export CORDON_URL=https://{}", centre.door),
             format!("  export CORDON_CA={}", pki.display()),
             format!("  export CORDON_TOKEN=$(cat {})", data.join("admin.token").display()),
             "  cordon incident list".to_owned(),
@@ -147,9 +160,9 @@ impl Made {
         if addresses.try_exists()? {
             std::fs::remove_file(&addresses).context("forget the last addresses")?;
         }
-        let mut serve = ground.command(PROGRAM)?;
+        let mut serve = ground.command(&ground.program(PROGRAM), PROGRAM)?;
         serve.arg("serve").arg("--config").arg(&config).stdout(Stdio::null());
-        let mut running = Running(ground.start(PROGRAM, &mut serve)?);
+        let mut running = Running(ground.start(None, &mut serve)?);
         let addresses = wait::until("the collector serves", SERVES_WITHIN, || {
             if let Some(status) = running.0.try_wait()? {
                 return Err(anyhow!(
@@ -165,18 +178,51 @@ impl Made {
         Ok((running, addresses))
     }
 
-    /// What a person does by hand: adds the rule to the draft, and signs it with root's key.
+    /// What a person types after `cordon`, on the command line: where, and as whom.
+    pub(super) fn environment(
+        &self,
+        centre: &Centre,
+    ) -> anyhow::Result<[(&'static str, String); 3]> {
+        let token = std::fs::read_to_string(self.data.join("admin.token"));
+        Ok([
+            ("CORDON_URL", format!("https://{}", centre.addresses.api)),
+            ("CORDON_CA", self.data.join("pki/authority.pem").display().to_string()),
+            ("CORDON_TOKEN", token.context("read the administrator's token")?.trim().to_owned()),
+        ])
+    }
+
+    /// What a person does by hand: adds the rule and the responder to the draft, and signs it with
+    /// root's key.
     fn sign(&self, armed: &RuleSummary) -> anyhow::Result<Vec<u8>> {
         let path = self.data.join("keyring/draft");
         let draft = std::fs::read_to_string(&path).context("read the keyring's draft")?;
-        write(&path, &rule::armed(&draft, armed))?;
+        let member = member(&self.responder.public)?;
+        write(&path, &(rule::armed(&draft, armed) + &member))?;
         let draft = author::Draft::read(&path, SystemClock.now()).context("read the draft")?;
         let bundle = author::sign(&draft, &[author::read_key(&self.root_key)?]);
         Ok(wire::keyring::encode(&bundle).to_vec())
     }
 }
 
+/// The responder, as a draft names members.
+fn member(public: &Path) -> anyhow::Result<String> {
+    let public = std::fs::read_to_string(public).context("read the responder's public key")?;
+    let key = public.lines().next().context("read the responder's public key")?;
+    Ok(format!(
+        "\n[[members.key]]\nkey = \"{key}\"\nholder = \"{RESPONDER}\"\nrole = \"responder\"\n\
+         holder_kind = \"file\"\nexpires = \"2100-01-01T00:00:00Z\"\n"
+    ))
+}
+
 impl Centre {
+    /// Where people's requests go.
+    ///
+    /// # Errors
+    /// When the collector announced no address.
+    pub(super) fn api(&self) -> anyhow::Result<SocketAddr> {
+        self.addresses.api.parse().context("read the collector's address")
+    }
+
     /// `kill -9`.
     ///
     /// # Errors

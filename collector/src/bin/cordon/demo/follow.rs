@@ -32,12 +32,14 @@ pub(super) fn host(desk: &Client, agent: AgentId) -> anyhow::Result<view::Host> 
     })
 }
 
-/// Waits for the detection that is about a process.
-pub(super) fn detection(desk: &Client, process: &ProcessUid) -> anyhow::Result<Seen> {
+/// Waits for the detection that a rule made about a process.
+pub(super) fn detection(desk: &Client, process: &ProcessUid, rule: &str) -> anyhow::Result<Seen> {
     let process = process.to_string();
     let detection = wait::until("the deed is detected", ANSWERED_WITHIN, || {
         find(desk, "/api/v1/detections", |it: &view::Detection| {
-            it.process_uid.as_deref() == Some(&process) && it.incident_id.is_some()
+            it.process_uid.as_deref() == Some(&process)
+                && it.rule_id == rule
+                && it.incident_id.is_some()
         })
     })?;
     let incident = detection.incident_id.clone().unwrap_or_default();
@@ -50,6 +52,16 @@ pub(super) fn command(desk: &Client, detection: &view::Detection) -> anyhow::Res
     wait::until("a receipt has come back", ANSWERED_WITHIN, || {
         find(desk, "/api/v1/commands", |it: &view::Command| {
             it.detection_id.as_ref() == Some(&detection.detection_id) && it.closed.is_some()
+        })
+    })
+}
+
+/// Waits for the first command that automation gave to a host, and for its receipt.
+pub(super) fn automatic(desk: &Client, agent: AgentId) -> anyhow::Result<view::Command> {
+    let agent = agent.to_string();
+    wait::until("automation has answered", ANSWERED_WITHIN, || {
+        find(desk, "/api/v1/commands", |it: &view::Command| {
+            it.agent_id == agent && it.closed.is_some()
         })
     })
 }

@@ -1,4 +1,4 @@
-//! What the demo stands on: its folder, its sibling programs, its cgroup, and the watchdog that
+//! What the demo stands on: its folder, its sibling programs, its cgroups, and the watchdog that
 //! removes all of it afterwards.
 
 use std::{
@@ -13,6 +13,8 @@ use anyhow::{Context as _, bail, ensure};
 use cordon_shared::durable;
 use rustix::process::{WaitOptions, wait};
 
+use super::apart::Apart;
+
 /// Lines of a failed program's log that are shown.
 const LOG_LINES_SHOWN: usize = 8;
 
@@ -20,8 +22,6 @@ const LOG_LINES_SHOWN: usize = 8;
 pub(super) struct Ground {
     /// Everything that the demo writes is below it.
     pub(super) folder: PathBuf,
-    /// The host's cgroup; `None` where this user may not make one.
-    pub(super) cgroup: Option<Cgroup>,
     programs: PathBuf,
     watchdog: Watchdog,
 }
@@ -41,7 +41,7 @@ struct Watchdog {
 }
 
 impl Ground {
-    /// Makes the folder and the cgroup; nothing runs yet but the watchdog.
+    /// Makes the folder; nothing runs yet but the watchdog.
     ///
     /// # Errors
     /// When a sibling program is missing, or the folder cannot be made.
@@ -60,21 +60,48 @@ impl Ground {
         if is_kept {
             watchdog.keep()?;
         }
-        let cgroup = make_cgroup(&folder);
-        if let Some(it) = &cgroup {
-            watchdog.tell(&format!("cgroup {}", it.folder.display()))?;
-        }
-        Ok(Self { folder, cgroup, programs, watchdog })
+        Ok(Self { folder, programs, watchdog })
     }
 
-    /// A command that starts one of our programs, apart from the terminal's signals, with its log in
-    /// the demo's folder.
+    /// One more cgroup of the demo's own; `None` where this user may not make one.
+    ///
+    /// # Errors
+    /// When the watchdog is gone.
+    pub(super) fn cgroup(&mut self, name: &str) -> anyhow::Result<Option<Cgroup>> {
+        let made = make_cgroup(&self.folder, name);
+        if let Some(it) = &made {
+            self.watchdog.tell(&format!("cgroup {}", it.folder.display()))?;
+        }
+        Ok(made)
+    }
+
+    /// Where one of our programs lies.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// A command that starts a program, apart from the terminal's signals, with its log in the demo's
+    /// folder.
     #[expect(clippy::disallowed_methods, reason = "the demo starts programs")]
-    pub(super) fn command(&self, program: &str) -> anyhow::Result<Command> {
-        let log = self.log(program);
+    pub(super) fn command(&self, program: &Path, log: &str) -> anyhow::Result<Command> {
+        let log = self.log(log);
         let log = File::options().create(true).append(true).open(&log).context("open a log")?;
-        let mut command = Command::new(self.programs.join(program));
+        let mut command = Command::new(program);
         command.process_group(0).stdin(Stdio::null()).stderr(log).current_dir(&self.folder);
+        Ok(command)
+    }
+
+    /// The same for a program that is to be alone in a cgroup.
+    pub(super) fn command_in(
+        &self,
+        cgroup: &Cgroup,
+        program: &Path,
+        log: &str,
+    ) -> anyhow::Result<Command> {
+        let mut command = self.command(Path::new("/bin/sh"), log)?;
+        // A cgroup takes in whoever writes 0 to it.
+        command.args(["-c", "echo 0 > \"$0\" && exec \"$@\""]);
+        command.arg(cgroup.folder.join("cgroup.procs")).arg(program);
         Ok(command)
     }
 
@@ -82,25 +109,29 @@ impl Ground {
     ///
     /// # Errors
     /// With the end of its log, when it fails.
-    pub(super) fn run(&self, program: &str, command: &mut Command) -> anyhow::Result<String> {
+    pub(super) fn run(&self, log: &str, command: &mut Command) -> anyhow::Result<String> {
         let output = command.stdout(Stdio::piped()).output();
-        let output = output.with_context(|| format!("start `{program}`"))?;
+        let output = output.with_context(|| format!("start `{log}`"))?;
         if !output.status.success() {
-            bail!(
-                "`{program}` ended with {}; its log ends:\n{}",
-                output.status,
-                self.tail(program)
-            );
+            bail!("`{log}` ended with {}; its log ends:\n{}", output.status, self.tail(log));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Starts a command that goes on running, known to the watchdog.
+    /// Starts a command that goes on running, known to the watchdog; in namespaces, where given.
     ///
     /// # Errors
     /// When it does not start.
-    pub(super) fn start(&mut self, program: &str, command: &mut Command) -> anyhow::Result<Child> {
-        let child = command.spawn().with_context(|| format!("start `{program}`"))?;
+    pub(super) fn start(
+        &mut self,
+        apart: Option<&Apart>,
+        command: &mut Command,
+    ) -> anyhow::Result<Child> {
+        let child = match apart {
+            Some(apart) => apart.within(|| command.spawn().context("start a program")),
+            None => command.spawn().context("start a program"),
+        };
+        let child = child?;
         self.watchdog.tell(&format!("child {}", child.id()))?;
         Ok(child)
     }
@@ -113,16 +144,16 @@ impl Ground {
         self.watchdog.tell(&format!("pins {}", folder.display()))
     }
 
-    /// The end of a program's log.
-    pub(super) fn tail(&self, program: &str) -> String {
-        let text = fs::read_to_string(self.log(program)).unwrap_or_default();
+    /// The end of a log.
+    pub(super) fn tail(&self, log: &str) -> String {
+        let text = fs::read_to_string(self.log(log)).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         let shown = lines.len().saturating_sub(LOG_LINES_SHOWN);
         lines.iter().skip(shown).map(|line| format!("    {line}\n")).collect()
     }
 
-    fn log(&self, program: &str) -> PathBuf {
-        self.folder.join(format!("{program}.log"))
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.log"))
     }
 
     /// Leaves the folder in place when everything else is removed.
@@ -174,16 +205,16 @@ impl Watchdog {
     }
 }
 
-/// A cgroup named as the demo's folder, in the v2 hierarchy wherever that is mounted.
-fn make_cgroup(folder: &Path) -> Option<Cgroup> {
+/// A cgroup named after the demo's folder, in the v2 hierarchy wherever that is mounted.
+fn make_cgroup(folder: &Path, name: &str) -> Option<Cgroup> {
     let mounts = fs::read_to_string("/proc/mounts").ok()?;
     let mut fields = mounts.lines().map(|line| line.split(' '));
     let root = fields.find_map(|mut it| {
         let (_, at, kind) = (it.next()?, it.next()?, it.next()?);
         (kind == "cgroup2").then(|| PathBuf::from(at))
     })?;
-    let name = folder.file_name()?.to_str()?;
-    let folder = root.join(name);
+    let name = format!("{}-{name}", folder.file_name()?.to_str()?);
+    let folder = root.join(&name);
     fs::create_dir(&folder).ok()?;
     Some(Cgroup { folder, path: format!("/{name}") })
 }

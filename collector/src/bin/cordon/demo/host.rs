@@ -1,31 +1,39 @@
-//! The demo's host: a cgroup and a network namespace of its own, an agent that sees nothing else,
-//! and the stage on which the deed is done.
+//! A host of the demo: a cgroup, and where this user may make them namespaces of its own, an agent that
+//! sees nothing else, and the stage on which the deeds are done.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    fs,
     path::{Path, PathBuf},
-    process::{ChildStdin, ChildStdout, Stdio},
+    process::{Command, Stdio},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use cordon_collector::api::view;
 use cordon_shared::id::{AgentId, BootId, ProcessKey, ProcessUid};
 
 use super::{
+    apart::Apart,
     centre::Centre,
-    ground::{Ground, Running, write},
-    stage::Answer,
+    ground::{Cgroup, Ground, Running, write},
+    site::{self, Place},
 };
 
 const PROGRAM: &str = "cordon-agent";
-const STAGE: &str = "cordon";
 
-/// The agent, enrolled and running.
+/// A host, its agent enrolled and running.
 pub(super) struct Host {
-    running: Running,
-    config: PathBuf,
+    /// Its name, as the agent tells it where it has one of its own.
+    pub(super) name: String,
     /// This enrolment.
     pub(super) agent: AgentId,
+    /// Its namespaces; `None` where it shares the machine's.
+    pub(super) place: Option<Place>,
+    /// What its agent watches; `None` where that is all that this user may see.
+    pub(super) cgroup: Option<Cgroup>,
+    /// Where its agent runs, as a service does.
+    service: Option<Cgroup>,
+    config: PathBuf,
+    running: Option<Running>,
 }
 
 impl Host {
@@ -33,21 +41,37 @@ impl Host {
     ///
     /// # Errors
     /// What failed.
-    pub(super) fn enrol(ground: &mut Ground, centre: &Centre) -> anyhow::Result<Self> {
-        let config = ground.folder.join("agent.toml");
-        let watched = ground.folder.join("files");
-        std::fs::create_dir(&watched).context("make the folder of files")?;
-        write(&config, &settings(ground, centre, &watched))?;
+    pub(super) fn enrol(
+        ground: &mut Ground,
+        centre: &Centre,
+        name: &str,
+        place: Option<Place>,
+    ) -> anyhow::Result<Self> {
+        let folder = ground.folder.join(name);
+        fs::create_dir_all(folder.join("files")).context("make the folder of files")?;
+        let mut host = Self {
+            name: name.to_owned(),
+            agent: AgentId::from_slice(&[0xff; 16]).context("make a host")?,
+            cgroup: ground.cgroup(name)?,
+            service: match place {
+                Some(_) => ground.cgroup(&format!("{name}-agent"))?,
+                None => None,
+            },
+            place,
+            config: folder.join("agent.toml"),
+            running: None,
+        };
+        write(&host.config, &host.settings(&folder, centre))?;
         let token: view::MadeToken = centre.desk.post("/api/v1/tokens", &one_host())?;
-        let mut enroll = ground.command(PROGRAM)?;
-        enroll.arg("enroll").arg("--config").arg(&config).args(["--token", &token.token]);
-        let said = ground.run(PROGRAM, &mut enroll)?;
-        let agent = said.split_whitespace().find_map(AgentId::parse).context("read who it is")?;
-        if let Some(folder) = pins(ground, &config)? {
-            ground.will_pin(&folder)?;
+        let enroll = host.asked(ground, &["enroll", "--token", &token.token])?;
+        host.agent = enroll.split_whitespace().find_map(AgentId::parse).context("read its id")?;
+        // Where the agent pins its kernel programs.
+        let status = host.asked(ground, &["status"])?;
+        if let Some(pins) = status.lines().find_map(|line| line.strip_prefix("pins")) {
+            ground.will_pin(Path::new(pins.trim()))?;
         }
-        let running = start(ground, &config)?;
-        Ok(Self { running, config, agent })
+        host.start(ground)?;
+        Ok(host)
     }
 
     /// `kill -9`.
@@ -55,16 +79,27 @@ impl Host {
     /// # Errors
     /// When it had ended before.
     pub(super) fn kill(&mut self) -> anyhow::Result<()> {
-        self.running.kill().context("kill the agent")
+        self.running.as_mut().context("find the agent")?.kill().context("kill the agent")
     }
 
-    /// Starts it again.
+    /// Starts the agent, again perhaps.
     ///
     /// # Errors
     /// What failed.
-    pub(super) fn start_again(&mut self, ground: &mut Ground) -> anyhow::Result<()> {
-        self.running = start(ground, &self.config)?;
+    pub(super) fn start(&mut self, ground: &mut Ground) -> anyhow::Result<()> {
+        let (program, log) = (ground.program(PROGRAM), self.log());
+        let mut run = match &self.service {
+            Some(service) => ground.command_in(service, &program, &log)?,
+            None => ground.command(&program, &log)?,
+        };
+        run.arg("run").arg("--config").arg(&self.config).stdout(Stdio::null());
+        self.running = Some(Running(ground.start(self.apart(), &mut run)?));
         Ok(())
+    }
+
+    /// Its namespaces.
+    pub(super) fn apart(&self) -> Option<&Apart> {
+        self.place.as_ref().map(|it| &it.apart)
     }
 
     /// The name of a process of this host in all events, while it lives.
@@ -72,9 +107,9 @@ impl Host {
     /// # Errors
     /// When it is gone.
     pub(super) fn uid_of(&self, pid: i32) -> anyhow::Result<ProcessUid> {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
         let boot = BootId::parse(boot.trim()).context("read the boot's id")?;
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("find it")?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("find it")?;
         // The name may hold spaces and parentheses, so it ends at the last one (proc(5)).
         let behind = stat.rsplit_once(')').map(|(_, rest)| rest).context("read its start")?;
         let start_ticks = behind.split_whitespace().nth(19).and_then(|it| it.parse().ok());
@@ -84,28 +119,41 @@ impl Host {
         };
         Ok(key.uid(self.agent, boot))
     }
-}
 
-fn start(ground: &mut Ground, config: &Path) -> anyhow::Result<Running> {
-    let mut run = ground.command(PROGRAM)?;
-    run.arg("run").arg("--config").arg(config).stdout(Stdio::null());
-    Ok(Running(ground.start(PROGRAM, &mut run)?))
-}
+    fn log(&self) -> String {
+        format!("{PROGRAM}-{}", self.name)
+    }
 
-/// An agent that sees what the demo made. Where it cannot be confined to that, it only observes:
-/// a process that the demo did not start must never be killed by it.
-fn settings(ground: &Ground, centre: &Centre, watched: &Path) -> String {
-    let scope = match &ground.cgroup {
-        Some(it) => format!("scope = \"cgroup:{}\"\npolicy = \"enforce\"\n", it.path),
-        None => "scope = \"host\"\npolicy = \"observe\"\n".to_owned(),
-    };
-    format!(
-        "data_dir = \"{}\"\ncollector = [\"{}\"]\nenrolment = [\"{}\"]\n{scope}file_paths = [\"{}\"]\n",
-        ground.folder.join("agent").display(),
-        centre.addresses.sessions,
-        centre.addresses.enrolment,
-        watched.display(),
-    )
+    /// Runs the agent's program to its end, on the host, and gives what it said.
+    fn asked(&self, ground: &Ground, arguments: &[&str]) -> anyhow::Result<String> {
+        let log = self.log();
+        let mut command: Command = ground.command(&ground.program(PROGRAM), &log)?;
+        command.args(arguments).arg("--config").arg(&self.config);
+        match self.apart() {
+            Some(apart) => apart.within(|| ground.run(&log, &mut command)),
+            None => ground.run(&log, &mut command),
+        }
+    }
+
+    /// An agent that sees what the demo made. Where it cannot be confined to that, it only observes:
+    /// a process that the demo did not start must never be killed by it.
+    fn settings(&self, folder: &Path, centre: &Centre) -> String {
+        let scope = match &self.cgroup {
+            Some(it) => format!("scope = \"cgroup:{}\"\npolicy = \"enforce\"\n", it.path),
+            None => "scope = \"host\"\npolicy = \"observe\"\n".to_owned(),
+        };
+        let watched: Vec<String> = match &self.place {
+            Some(_) => site::watched().map(|it| format!("\"{it}\"")).collect(),
+            None => vec![format!("\"{}\"", folder.join("files").display())],
+        };
+        format!(
+            "data_dir = \"{}\"\ncollector = [\"{}\"]\nenrolment = [\"{}\"]\n{scope}file_paths = [{}]\n",
+            folder.join("agent").display(),
+            centre.addresses.sessions,
+            centre.addresses.enrolment,
+            watched.join(", "),
+        )
+    }
 }
 
 fn one_host() -> view::NewToken {
@@ -116,67 +164,5 @@ fn one_host() -> view::NewToken {
         labels: vec!["purpose=demo".to_owned()],
         tier: "standard".to_owned(),
         is_held: false,
-    }
-}
-
-/// Where the agent pins its kernel programs, as `status` says.
-fn pins(ground: &Ground, config: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let mut status = ground.command(PROGRAM)?;
-    status.arg("status").arg("--config").arg(config);
-    let said = ground.run(PROGRAM, &mut status)?;
-    let line = said.lines().find_map(|line| line.strip_prefix("pins"));
-    Ok(line.map(|it| PathBuf::from(it.trim())))
-}
-
-/// The other end of the stage's pipes.
-pub(super) struct Stage {
-    said: ChildStdin,
-    heard: BufReader<ChildStdout>,
-}
-
-impl Stage {
-    /// Starts it in the host's cgroup.
-    ///
-    /// # Errors
-    /// What failed.
-    pub(super) fn start(ground: &mut Ground) -> anyhow::Result<Self> {
-        let mut command = ground.command(STAGE)?;
-        command.arg("demo-stage").stdin(Stdio::piped()).stdout(Stdio::piped());
-        if let Some(cgroup) = &ground.cgroup {
-            command.arg("--cgroup").arg(&cgroup.folder);
-        }
-        let mut child = ground.start(STAGE, &mut command)?;
-        let said = child.stdin.take().context("talk to the stage")?;
-        let heard = child.stdout.take().context("listen to the stage")?;
-        Ok(Self { said, heard: BufReader::new(heard) })
-    }
-
-    /// Has something done, and gives the answer.
-    ///
-    /// # Errors
-    /// When the stage is gone.
-    pub(super) fn ask(&mut self, line: &str) -> anyhow::Result<Answer> {
-        self.tell(line)?;
-        self.hear()
-    }
-
-    /// Has something done.
-    ///
-    /// # Errors
-    /// When the stage is gone.
-    pub(super) fn tell(&mut self, line: &str) -> anyhow::Result<()> {
-        writeln!(self.said, "{line}").context("talk to the stage")
-    }
-
-    /// Waits for the answer.
-    ///
-    /// # Errors
-    /// When the stage is gone.
-    pub(super) fn hear(&mut self) -> anyhow::Result<Answer> {
-        let mut answer = String::new();
-        if self.heard.read_line(&mut answer).context("listen to the stage")? == 0 {
-            bail!("the stage is gone; see its log");
-        }
-        serde_json::from_str(&answer).context("read the stage's answer")
     }
 }

@@ -1,29 +1,34 @@
-//! The staged deed: what the demo does that looks like an attack, in a process of its own.
+//! The staged deeds: what the demo does that looks like an attack, in a process of its own.
 //!
-//! A hidden verb of `cordon`, so that it can enter a cgroup and a network namespace without taking
-//! the demo along. It is told what to do by lines on its standard input and answers each with one JSON
-//! line on its standard output; when the input ends it ends what it started, and itself.
+//! A hidden verb of `cordon`, so that it can enter a cgroup without taking the demo along; on a host
+//! of its own it runs under the name of a web server. It is told what to do by lines on its standard
+//! input and answers each with one JSON line on its standard output; when the input ends it ends what
+//! it started, and itself.
 //!
 //! ```text
-//! shell MARKER     → {"shell":{"pid":N,"at_ns":N}}     a shell with a socket as stdin, stdout and stderr
-//! end              → {"ended":{"signal":N,"at_ns":N}}  waits for the end of the oldest shell
-//! stop             → as `end`, after ending it
-//! launch N MARKER  → {"launched":N}                    N short-lived programs, as fast as they end
+//! shell MARKER        → {"begun":{"pid":N,"at_ns":N}}   a shell with a socket as stdin, stdout and stderr
+//! call ADDRESS:PORT   → the same, its socket connected to there, as the service's account
+//! program PATH MARKER → the same: a program that waits, as the service's account
+//! end                 → {"ended":{"signal":N,"at_ns":N}}  waits for the end of the oldest of them
+//! stop                → as `end`, after ending it
+//! launch N MARKER     → {"launched":N}                    N short-lived programs, as fast as they end
 //! ```
 //!
-//! The shell is real and harmless: nobody writes to its socket, so that it waits for a first line for
-//! as long as it lives. It touches nothing outside of its namespace.
+//! The shell is real and harmless: it does what its other end says, and that end is the demo's.
 
 use std::{
     collections::VecDeque,
     fs::OpenOptions,
     io::{self, BufRead as _, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::{
         fd::OwnedFd,
-        unix::{net::UnixStream, process::ExitStatusExt as _},
+        unix::{
+            net::UnixStream,
+            process::{CommandExt as _, ExitStatusExt as _},
+        },
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
 };
@@ -33,23 +38,35 @@ use cordon_shared::time::{Clock as _, SystemClock};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-use super::loopback;
-
 /// Programs at most in one `launch` (chosen: seconds of work).
 const LAUNCHES_MAX: u64 = 100_000;
+
+/// How the stage is set.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Options {
+    /// The cgroup to enter.
+    #[arg(long)]
+    pub(crate) cgroup: Option<PathBuf>,
+    /// Whether the network is the demo's own.
+    #[arg(long)]
+    pub(crate) networked: bool,
+    /// The service's user and group, as numbers.
+    #[arg(long, num_args = 2)]
+    pub(crate) account: Vec<u32>,
+}
 
 /// What the stage answers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {
-    /// A shell was started.
-    Shell {
+    /// Something was started.
+    Begun {
         /// Its process id, in the initial namespace.
         pid: i32,
         /// Wall clock just before, ns since 1970.
         at_ns: i64,
     },
-    /// A shell ended.
+    /// It ended.
     Ended {
         /// The signal that ended it; `None`: it ended by itself.
         signal: Option<i32>,
@@ -60,18 +77,18 @@ pub(crate) enum Answer {
     Launched(u64),
 }
 
-/// One wired shell, with the other end of its socket.
-struct Shell {
+/// Something that was started, with what must stay open for it.
+struct Deed {
     pid: Pid,
     /// Names this process and no later one of the same number.
     process: OwnedFd,
     /// Waits for its end, so that the time of it is not that of the question.
     end: thread::JoinHandle<io::Result<Answer>>,
-    _far: OwnedFd,
+    _far: Option<OwnedFd>,
 }
 
-impl Shell {
-    fn watch(mut child: Child, far: OwnedFd) -> anyhow::Result<Self> {
+impl Deed {
+    fn watch(mut child: Child, far: Option<OwnedFd>) -> anyhow::Result<Self> {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.context("read a process id")?;
         let process = pidfd_open(pid, PidfdFlags::empty()).context("hold a process")?;
@@ -89,50 +106,55 @@ impl Shell {
 
     fn end(self) -> anyhow::Result<Answer> {
         let ended = self.end.join().map_err(|_panic| anyhow!("the waiting thread is gone"))?;
-        ended.context("wait for the shell")
+        ended.context("wait for its end")
     }
 }
 
-/// Plays the stage: in `cgroup` and a network namespace of its own when it may.
+/// Plays the stage.
 ///
 /// # Errors
 /// What could not be done.
-pub(crate) fn run(cgroup: Option<&Path>) -> anyhow::Result<()> {
-    let is_apart = match cgroup {
-        Some(folder) => {
-            enter(folder)?;
-            loopback::enter_network_namespace().is_ok()
-        }
-        None => false,
-    };
-    let mut shells = VecDeque::new();
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if let Some(folder) = &options.cgroup {
+        enter(folder)?;
+    }
+    let mut deeds = VecDeque::new();
     for line in io::stdin().lock().lines() {
         let line = line.context("read what to do")?;
-        answer(&act(&line, is_apart, &mut shells)?)?;
+        answer(&act(&line, options, &mut deeds)?)?;
     }
-    for shell in shells {
-        shell.stop();
-        shell.end()?;
+    for deed in deeds {
+        deed.stop();
+        deed.end()?;
     }
     Ok(())
 }
 
-fn act(line: &str, is_apart: bool, shells: &mut VecDeque<Shell>) -> anyhow::Result<Answer> {
+fn act(line: &str, options: &Options, deeds: &mut VecDeque<Deed>) -> anyhow::Result<Answer> {
+    let at_ns = SystemClock.now().as_ns();
+    let mut begin = |deed: Deed| {
+        let pid = deed.pid.as_raw_nonzero().get();
+        deeds.push_back(deed);
+        Ok(Answer::Begun { pid, at_ns })
+    };
     let words: Vec<_> = line.split(' ').collect();
     match words.as_slice() {
         ["shell", marker] => {
-            let at_ns = SystemClock.now().as_ns();
-            let shell = wired(marker, is_apart)?;
-            let pid = shell.pid.as_raw_nonzero().get();
-            shells.push_back(shell);
-            Ok(Answer::Shell { pid, at_ns })
+            let (near, far) = if options.networked { tcp()? } else { pair()? };
+            begin(shell(&["-s", marker], near, Some(far), &[])?)
         }
+        ["call", address] => {
+            let address: SocketAddr = address.parse().context("read an address")?;
+            let near = TcpStream::connect(address).context("call the far end")?;
+            begin(shell(&["-i"], near.into(), None, &options.account)?)
+        }
+        ["program", path, marker] => begin(program(path, marker, &options.account)?),
         ["end" | "stop"] => {
-            let shell = shells.pop_front().context("find a shell")?;
+            let deed = deeds.pop_front().context("find what was started")?;
             if line == "stop" {
-                shell.stop();
+                deed.stop();
             }
-            shell.end()
+            deed.end()
         }
         ["launch", count, marker] => {
             let count: u64 = count.parse().context("read a number")?;
@@ -152,20 +174,35 @@ fn enter(cgroup: &Path) -> anyhow::Result<()> {
     opened.and_then(|mut it| it.write_all(b"0")).context("enter the demo's cgroup")
 }
 
-/// A shell whose three descriptors are one socket: over TCP where the namespace is ours, else a pair.
+/// A shell whose three descriptors are one socket.
 #[expect(clippy::disallowed_methods, reason = "the demo starts programs")]
-fn wired(marker: &str, is_apart: bool) -> anyhow::Result<Shell> {
-    let (near, far) = if is_apart { tcp()? } else { pair()? };
+fn shell(
+    arguments: &[&str],
+    near: OwnedFd,
+    far: Option<OwnedFd>,
+    account: &[u32],
+) -> anyhow::Result<Deed> {
     let end = |it: &OwnedFd| it.try_clone().map(Stdio::from).context("hand a socket on");
     let (stdin, stdout) = (end(&near)?, end(&near)?);
-    let child = Command::new("/bin/sh")
-        .args(["-s", marker])
-        .stdin(stdin)
-        .stdout(stdout)
-        .stderr(Stdio::from(near))
-        .spawn()
-        .context("start a shell")?;
-    Shell::watch(child, far)
+    let mut command = Command::new("/bin/sh");
+    command.args(arguments).stdin(stdin).stdout(stdout).stderr(Stdio::from(near));
+    Deed::watch(as_service(&mut command, account).spawn().context("start a shell")?, far)
+}
+
+/// A program that waits to be ended: the interpreter that the intruder brought.
+#[expect(clippy::disallowed_methods, reason = "the demo starts programs")]
+fn program(path: &str, marker: &str, account: &[u32]) -> anyhow::Result<Deed> {
+    let mut command = Command::new(path);
+    command.args(["-e", "sleep 600", marker]).stdin(Stdio::null()).stdout(Stdio::null());
+    Deed::watch(as_service(&mut command, account).spawn().context("start a program")?, None)
+}
+
+/// As the service's account, where there is one.
+fn as_service<'a>(command: &'a mut Command, account: &[u32]) -> &'a mut Command {
+    if let [user, group] = account {
+        command.uid(*user).gid(*group);
+    }
+    command.current_dir("/")
 }
 
 fn tcp() -> anyhow::Result<(OwnedFd, OwnedFd)> {

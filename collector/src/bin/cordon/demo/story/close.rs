@@ -1,0 +1,40 @@
+//! The end of the incident: the host is let back, and what happened is written up.
+
+use std::path::PathBuf;
+
+use anyhow::ensure;
+
+use super::{
+    super::{Cast, probe, tool::text},
+    Scene, contain,
+};
+
+/// Releases the host, and proves it.
+///
+/// # Errors
+/// What failed, or that the host is still cut off.
+pub(super) fn release(cast: &mut Cast<'_>, scene: &mut Scene) -> anyhow::Result<()> {
+    let (name, incident) = (scene.web.agent.to_string(), scene.incident.clone());
+    let done = scene.tool.order(&["release", &name, "--incident", &incident])?;
+    let verdict = done.first().map(|it| text(it, "verdict")).unwrap_or_default();
+    let heard = contain::heard(scene)?;
+    cast.teller.step("release", verdict);
+    let ways = probe::kinds(&heard);
+    cast.teller.more(&format!("the far end hears {} packets again: {ways}", heard.len()));
+    ensure!(!heard.is_empty(), "nothing gets out of a released host");
+    Ok(())
+}
+
+/// Has the report written, and says where.
+///
+/// # Errors
+/// What failed.
+pub(super) fn report(cast: &mut Cast<'_>, scene: &Scene) -> anyhow::Result<()> {
+    for (format, file) in [("html", "report.html"), ("md", "report.md")] {
+        let path: PathBuf = cast.ground.folder.join(file);
+        let out = path.display().to_string();
+        scene.tool.run(&["report", &scene.incident, "--format", format, "--out", &out])?;
+        cast.teller.step("report", &out);
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! The responders' own tool, as a person would type it.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use super::{centre::Centre, ground::Ground};
+
+const LOG: &str = "cordon";
+
+/// See the module.
+pub(super) struct Tool {
+    program: PathBuf,
+    environment: [(&'static str, String); 3],
+    /// The responder's private key.
+    key: PathBuf,
+}
+
+impl Tool {
+    /// The tool, told where the collector is.
+    ///
+    /// # Errors
+    /// What failed.
+    pub(super) fn new(
+        ground: &Ground,
+        made: &super::centre::Made,
+        centre: &Centre,
+    ) -> anyhow::Result<Self> {
+        let environment = made.environment(centre)?;
+        Ok(Self { program: ground.program(LOG), environment, key: made.responder.private.clone() })
+    }
+
+    /// Asks something; what is printed as JSON: one thing, or a list.
+    ///
+    /// # Errors
+    /// With what the tool said, when it fails.
+    pub(super) fn ask(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let said = self.run(arguments)?;
+        serde_json::from_str(&said).with_context(|| format!("read what {arguments:?} gave"))
+    }
+
+    /// Orders something with the responder's key.
+    ///
+    /// # Errors
+    /// As [`Tool::ask`], and when what came back is not what was asked for.
+    pub(super) fn order(&self, arguments: &[&str]) -> anyhow::Result<Vec<Value>> {
+        let key = self.key.display().to_string();
+        let given = self.ask(&[arguments, &["--key", &key]].concat())?;
+        Ok(given.as_array().cloned().unwrap_or_else(|| vec![given]))
+    }
+
+    /// Runs it to its end, and gives what it printed.
+    ///
+    /// # Errors
+    /// With what it said, when it fails.
+    #[expect(clippy::disallowed_methods, reason = "the demo starts programs")]
+    pub(super) fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(&self.program);
+        command.args(["--output", "json"]).args(arguments).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        let output = command.output().context("start `cordon`")?;
+        let line = arguments.join(" ");
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "`cordon {line}` ended with {}: {said}", output.status);
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// A text of an answer; empty when it is not there.
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
