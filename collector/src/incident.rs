@@ -2,9 +2,14 @@
 //!
 //! On the road: the watch asks, the store makes it true. The halves are pure: [`assemble`] says where a
 //! detection goes, [`phase`] moves the six phases and nothing else does (IN-1), [`gate`] says what a
-//! phase waits for.
+//! phase waits for, by what [`evidence`] reads in commands and receipts; [`indicator`] says what of an
+//! event is worth looking for elsewhere.
 
 pub mod assemble;
+
+pub mod indicator;
+
+pub mod evidence;
 
 pub mod gate;
 
@@ -23,6 +28,7 @@ pub fn place(detection: &Detection, open: &[OpenIncident]) -> Option<IncidentId>
         subjects: &it.subjects,
         ancestors: &it.ancestors,
         span: it.span,
+        is_elsewhere: it.is_elsewhere,
     });
     assemble::place(detection, &candidates.collect::<Vec<_>>())
 }

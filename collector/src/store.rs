@@ -46,7 +46,9 @@ pub use self::{
     detection::{DetectionRow, Repeats},
     evidence::{AGENT_BYTES_MAX, AGENT_SNAPSHOTS_MAX, EvidenceRow, EvidenceState, NewEvidence},
     incident::{
-        Answer, EntryRow, Gathered, IncidentRow, Judge, NewEntry, NewIncident, News, OpenIncident,
+        Act, Answer, ChangedTask, DeclaredRow, EntryRow, FoundRow, Gathered, IncidentParts,
+        IncidentRow, IndicatorRow, Joined, Judge, NewEntry, NewHost, NewIncident, NewPassage,
+        NewTask, News, OpenIncident, OpenedIncident, OrderRow, PassageRow, ScopeRow, TaskRow,
     },
     keyring::KeyringRow,
     suppression::{NewSuppression, SUPPRESSIONS_MAX, SuppressionRow},

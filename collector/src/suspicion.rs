@@ -15,11 +15,8 @@ use cordon_shared::{
 };
 
 use crate::{
-    incident::{
-        self,
-        phase::{self, Trigger},
-    },
-    store::{Answer, By, Gathered, Judge, NewIncident, OpenIncident, Store, StoreError},
+    incident::{self, phase},
+    store::{Answer, By, Gathered, Joined, Judge, NewIncident, OpenIncident, Store, StoreError},
 };
 
 /// What stands for a rule in such a detection.
@@ -162,8 +159,9 @@ impl Judge for Desk<'_> {
         None
     }
 
-    fn joined(&mut self, phases: &Phases) -> Option<Phases> {
-        phase::next(phases, Trigger::Joined)
+    fn joined(&mut self, joined: &Joined) -> Option<Phases> {
+        let trigger = phase::found(&joined.phases, joined.at);
+        phase::next(&joined.phases.map(|(state, _)| state), trigger)
     }
 
     fn answer(&mut self, _: &Detection, _: &Gathered) -> Answer {

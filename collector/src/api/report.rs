@@ -14,13 +14,14 @@ use cordon_shared::{error::Kind, id::IncidentId};
 
 use super::{Api, ApiError, event::beside, keyring};
 use crate::{
-    auth::Principal,
+    auth::{Principal, role::Right},
     report::{
         gather::{self, Asked},
         html, markdown,
         model::{Facts, Report},
         said::Said,
     },
+    store::NewEntry,
 };
 
 /// How a report is written.
@@ -50,7 +51,27 @@ pub(super) async fn show(
     };
     let facts = gather(&api, &id, &principal).await?;
     let facts = with_events(&api, facts).await?;
-    write(&Report::of(facts))
+    let answer = write(&Report::of(facts))?;
+    if principal.role.may(Right::WorkIncidents) {
+        written(&api, &id, form.format.as_deref().unwrap_or("html"), &principal).await?;
+    }
+    Ok(answer)
+}
+
+/// The timeline says that a report was written, once for each form: lessons learned rest on it.
+async fn written(api: &Api, id: &str, form: &str, principal: &Principal) -> Result<(), ApiError> {
+    let Some(incident) = IncidentId::parse(id) else { return Ok(()) };
+    let by = api.by(principal);
+    let entry = NewEntry {
+        at: by.at,
+        recorded: by.at,
+        kind: "report",
+        actor: by.principal,
+        text: format!("a report was written as {form}"),
+        object: format!("report {form}"),
+    };
+    api.store.note_once(incident, &entry).await?;
+    Ok(())
 }
 
 /// What the store knows of an incident.

@@ -60,6 +60,12 @@ pub enum Right {
     Suppress,
     /// Hand in commands that people have signed: whether they are obeyed is the signatures' to say.
     HandInCommands,
+    /// Write notes and tasks into incidents.
+    WriteNotes,
+    /// Open incidents, judge them, move them on and close them.
+    WorkIncidents,
+    /// Move an incident on though a gate is open, with a reason.
+    OverrideGates,
     /// Approve and revoke agents.
     DecideHosts,
     /// Load the rules again from the collector's disk.
@@ -77,9 +83,11 @@ impl Right {
     fn least(self) -> Role {
         match self {
             Self::Look | Self::Report => Role::Viewer,
-            Self::ReadEvents | Self::ReadEvidence => Role::Analyst,
-            Self::HandInCommands | Self::Suppress => Role::Responder,
-            Self::DecideHosts | Self::LoadRules | Self::ReadAudit => Role::Lead,
+            Self::ReadEvents | Self::ReadEvidence | Self::WriteNotes => Role::Analyst,
+            Self::HandInCommands | Self::Suppress | Self::WorkIncidents => Role::Responder,
+            Self::OverrideGates | Self::DecideHosts | Self::LoadRules | Self::ReadAudit => {
+                Role::Lead
+            }
             Self::MakeTokens | Self::InstallKeyring => Role::Admin,
         }
     }

@@ -131,7 +131,11 @@ pub async fn close(
         receipt: wire::signed::encode(&claim.signed),
         event: claim.event,
     };
-    let trigger = Trigger::Answered(Deed::of(&command.action), receipt.verdict);
+    // What a sweep finds is not gone, whatever was closed before.
+    let trigger = match (command.action.as_str(), receipt.findings.is_empty()) {
+        ("sweep", false) => Trigger::Hit,
+        (action, _) => Trigger::Answered(Deed::of(action), receipt.verdict),
+    };
     if !store.close_command(&closing, now, |it| phase::next(it, trigger)).await? {
         return Ok(None);
     }

@@ -23,6 +23,10 @@ pub(super) fn bytes(row: &AnyRow, column: &str) -> Result<Vec<u8>, StoreError> {
     row.try_get(column).map_err(failed(READING))
 }
 
+pub(super) fn bytes_maybe(row: &AnyRow, column: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    row.try_get(column).map_err(failed(READING))
+}
+
 pub(super) fn number(row: &AnyRow, column: &str) -> Result<i64, StoreError> {
     row.try_get(column).map_err(failed(READING))
 }

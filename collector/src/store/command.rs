@@ -180,7 +180,7 @@ impl Store {
         &self,
         new: &NewCommand,
         by: &By,
-        step: impl FnOnce(&Phases) -> Option<Phases> + Send,
+        step: impl FnMut(&Phases) -> Option<Phases> + Send,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         issue(&mut tx, new, by, step).await?;
@@ -220,7 +220,7 @@ impl Store {
         &self,
         closing: &Closing,
         now: Timestamp,
-        step: impl FnOnce(&Phases) -> Option<Phases> + Send,
+        mut step: impl FnMut(&Phases) -> Option<Phases> + Send,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let closed = sqlx::query(
@@ -250,7 +250,8 @@ impl Store {
                 object: format!("command {}", closing.id),
             };
             incident::append(&mut tx, id, &entry).await?;
-            incident::step(&mut tx, id, now, step).await?;
+            incident::step(&mut tx, id, now, &mut step).await?;
+            incident::step_agent(&mut tx, id, closing.agent, now, &mut step).await?;
         }
         commit(tx).await?;
         Ok(true)
@@ -298,7 +299,7 @@ pub(super) async fn issue(
     tx: &mut Tx,
     new: &NewCommand,
     by: &By,
-    step: impl FnOnce(&Phases) -> Option<Phases>,
+    mut step: impl FnMut(&Phases) -> Option<Phases>,
 ) -> Result<(), StoreError> {
     insert(tx, new, by).await?;
     let object = format!("command {}", new.id);
@@ -312,7 +313,8 @@ pub(super) async fn issue(
             object: object.clone(),
         };
         incident::append(tx, id, &entry).await?;
-        incident::step(tx, id, by.at, step).await?;
+        incident::step(tx, id, by.at, &mut step).await?;
+        incident::step_agent(tx, id, new.agent, by.at, &mut step).await?;
     }
     audit::append(tx, by, "command.issue", &object, &new.summary).await
 }

@@ -4,20 +4,31 @@
 //! Which detection belongs where, which phase follows which, and what is done about it is decided by
 //! pure functions that the caller passes in ([`Judge`]); here it becomes true, in one transaction.
 
+mod act;
 mod gather;
+mod parts;
+mod scope;
 mod write;
 
 use cordon_shared::{
     detection::Severity,
     id::{AgentId, DetectionId, HostId, IncidentId, ProcessUid},
-    incident::{Phase, PhaseState, Phases},
+    incident::{Phase, PhaseState, Phases, Verdict},
     time::Timestamp,
 };
 use sqlx::any::AnyRow;
 
-pub use self::gather::{Answer, Judge};
 use self::write::append_once;
-pub(super) use self::write::{append, step};
+pub use self::{
+    act::{Act, ChangedTask, NewPassage, NewTask, OpenedIncident},
+    gather::{Answer, Joined, Judge},
+    parts::{FoundRow, IncidentParts, OrderRow, PassageRow, TaskRow},
+    scope::{DeclaredRow, IndicatorRow, NewHost, ScopeRow},
+};
+pub(super) use self::{
+    scope::step_agent,
+    write::{append, step},
+};
 use super::{Page, Store, StoreError, column, commit, failed};
 
 /// An open incident, as far as it matters for what belongs to it.
@@ -31,6 +42,8 @@ pub struct OpenIncident {
     pub ancestors: Vec<ProcessUid>,
     /// When the first and the last of its events happened.
     pub span: (Timestamp, Timestamp),
+    /// Whether the detection's host is not in its scope: what they have in common is an indicator.
+    pub is_elsewhere: bool,
 }
 
 /// An incident to be opened, should the detection belong to none that is open.
@@ -51,10 +64,26 @@ pub struct IncidentRow {
     pub id: IncidentId,
     /// The first detection's title.
     pub title: String,
-    /// The highest of its detections.
+    /// The highest of its detections, or what a person set.
     pub severity: Severity,
     /// `open` or `closed`.
     pub state: String,
+    /// What it was found to be.
+    pub verdict: Option<Verdict>,
+    /// Why.
+    pub verdict_reason: Option<String>,
+    /// Who said so.
+    pub verdict_by: Option<String>,
+    /// Who leads it.
+    pub lead: Option<String>,
+    /// Begin and end of the watch window.
+    pub watch: Option<(Timestamp, Timestamp)>,
+    /// When it was closed.
+    pub closed: Option<Timestamp>,
+    /// Who closed it.
+    pub closed_by: Option<String>,
+    /// Why, when gates were open.
+    pub closed_reason: Option<String>,
     /// The first host.
     pub host: HostId,
     /// Its agent.
@@ -136,6 +165,15 @@ impl IncidentRow {
             title: column::text(row, "title")?,
             severity: column::parsed(row, "severity", Severity::parse)?,
             state: column::text(row, "state")?,
+            verdict: column::parsed_maybe(row, "verdict", Verdict::parse)?,
+            verdict_reason: column::text_maybe(row, "verdict_reason")?,
+            verdict_by: column::text_maybe(row, "verdict_by")?,
+            lead: column::text_maybe(row, "lead")?,
+            watch: column::time_maybe(row, "watch_from_ns")?
+                .zip(column::time_maybe(row, "watch_until_ns")?),
+            closed: column::time_maybe(row, "closed_ns")?,
+            closed_by: column::text_maybe(row, "closed_by")?,
+            closed_reason: column::text_maybe(row, "closed_reason")?,
             host: column::parsed(row, "host_id", HostId::parse)?,
             agent: column::parsed(row, "agent_id", AgentId::parse)?,
             opened: column::time(row, "opened_ns")?,

@@ -15,6 +15,7 @@ use super::StoreError;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("migrations/0001_state.sql")),
     (2, "hold", include_str!("migrations/0002_hold.sql")),
+    (3, "incident", include_str!("migrations/0003_incident.sql")),
     (4, "evidence", include_str!("migrations/0004_evidence.sql")),
     (6, "suppress", include_str!("migrations/0006_suppress.sql")),
 ];

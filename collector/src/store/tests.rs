@@ -1,3 +1,4 @@
+mod act;
 mod evidence;
 mod incident;
 

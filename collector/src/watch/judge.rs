@@ -29,8 +29,8 @@ use crate::{
         sign::{Order, SignError, Signer},
     },
     store::{
-        Answer, Gathered, Judge, NewCommand, NewIncident, News, OpenIncident, Repeats, Standing,
-        Store, StoreError, SuppressionRow,
+        Answer, Gathered, Joined, Judge, NewCommand, NewIncident, News, OpenIncident, Repeats,
+        Standing, Store, StoreError, SuppressionRow,
     },
 };
 
@@ -155,8 +155,9 @@ impl Judge for Docket<'_> {
         suppress::by(detection, &self.suppressions, self.now)
     }
 
-    fn joined(&mut self, phases: &Phases) -> Option<Phases> {
-        phase::next(phases, Trigger::Joined)
+    fn joined(&mut self, joined: &Joined) -> Option<Phases> {
+        let trigger = phase::found(&joined.phases, joined.at);
+        phase::next(&joined.phases.map(|(state, _)| state), trigger)
     }
 
     fn answer(&mut self, detection: &Detection, gathered: &Gathered) -> Answer {

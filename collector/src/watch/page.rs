@@ -12,15 +12,21 @@ use cordon_shared::{
     detection::Detection,
     event::{Body, Event},
     id::EventId,
+    incident::Indicator,
     time::Clock,
 };
 use tracing::error;
 
 use crate::{
+    incident::indicator,
     metric::{Count, Time},
     response::reconcile::Claim,
     store::Repeats,
 };
+
+/// Indicators of what one rule found about one process within a page (chosen: a burst of written files
+/// is one detection, and each of its files would be one).
+const INDICATORS_MAX: usize = 16;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -48,7 +54,11 @@ pub(super) fn read(
             found.events += 1;
             // Matching changes nothing that outlives it, so nothing is left half done.
             match panic::catch_unwind(AssertUnwindSafe(|| rules(arrival, id, event))) {
-                Ok(mut found) => detections.append(&mut found),
+                Ok(found) if found.is_empty() => (),
+                Ok(found) => {
+                    let indicators = indicator::of(event);
+                    detections.extend(found.into_iter().map(|it| (it, indicators.clone())));
+                }
                 Err(_panic) => panics += 1,
             }
             if let Body::Receipt(signed) = &event.body {
@@ -69,10 +79,10 @@ pub(super) fn read(
 
 /// One rule's detections about one process, or about one host and no process, become one with all
 /// their events. What is staged stays apart from what is not.
-fn gather(detections: Vec<Detection>) -> Vec<Repeats> {
+fn gather(detections: Vec<(Detection, Vec<Indicator>)>) -> Vec<Repeats> {
     let mut repeats: Vec<Repeats> = Vec::new();
     let mut places = HashMap::new();
-    for detection in detections {
+    for (detection, indicators) in detections {
         let subject = detection.subject.as_ref().map(|it| it.uid);
         let rule = (detection.rule.id.clone(), detection.rule.sha256);
         let place = places.entry((rule, detection.agent, subject, detection.exercise));
@@ -80,6 +90,11 @@ fn gather(detections: Vec<Detection>) -> Vec<Repeats> {
         match repeats.get_mut(place) {
             Some(it) => {
                 it.events.extend(detection.basis.event());
+                let is_new = |it: &Indicator, known: &[Indicator]| !known.contains(it);
+                let fresh: Vec<_> =
+                    indicators.into_iter().filter(|new| is_new(new, &it.indicators)).collect();
+                it.indicators.extend(fresh);
+                it.indicators.truncate(INDICATORS_MAX);
                 if detection.at >= it.newest.at {
                     it.newest = detection;
                 }
@@ -88,6 +103,7 @@ fn gather(detections: Vec<Detection>) -> Vec<Repeats> {
                 first: detection.clone(),
                 events: detection.basis.event().into_iter().collect(),
                 newest: detection,
+                indicators,
             }),
         }
     }

@@ -82,6 +82,17 @@ pub fn peek(signed: &SignedBytes) -> Option<(CommandId, Option<IncidentId>, Sha2
     Some((CommandId::from_slice(&wire.id)?, incident, Sha256::of(&signed.payload)))
 }
 
+/// Reads a command without checking its signatures: of bytes that were checked when they were kept.
+///
+/// # Errors
+/// [`OpenError`] when it does not read.
+pub fn read(signed: &SignedBytes) -> Result<Command, OpenError> {
+    match crate::crypto::canonical::decode::<v1::Command>(&signed.payload) {
+        Some(wire) => from_wire(&wire),
+        None => Err(SignatureError::NotCanonical { wanted: COMMAND }.into()),
+    }
+}
+
 /// Domain → wire.
 #[must_use]
 pub fn delivery_to(delivery: &Delivery) -> v1::CommandDelivery {

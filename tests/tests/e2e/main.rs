@@ -11,6 +11,7 @@ mod demo;
 mod detect;
 mod duckdb;
 mod enrol;
+mod incident;
 mod isolate;
 mod replay;
 mod report;

@@ -87,6 +87,7 @@ const SIBLINGS: &[Sibling] = &[
     ("collector::incident", &["store"], "detections to incidents"),
     ("collector::incident::phase", &[], "pure"),
     ("collector::incident::gate", &[], "pure"),
+    ("collector::incident::indicator", &[], "pure"),
     ("collector::incident::assemble", &[], "pure"),
     ("collector::suspicion", &["store", "incident"], "what people report, as detections"),
     (
@@ -202,6 +203,7 @@ const NEVER: &[Ban] = &[
     ),
     ("collector::detect", PURE, &[], "detection is pure"),
     ("collector::incident::phase", PURE, &[], "the lifecycle is a table"),
+    ("collector::incident::evidence", PURE, &[], "what rows prove is a function of them"),
     ("collector::incident::gate", PURE, &[], "what a phase waits for is a function of facts"),
     ("collector::incident::assemble", PURE, &[], "the core is pure"),
     ("collector::response::decide", PURE, &[], "policy is a function"),

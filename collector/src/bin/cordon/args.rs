@@ -6,6 +6,7 @@ pub(crate) mod detection;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod fleet;
+pub(crate) mod incident;
 pub(crate) mod key;
 pub(crate) mod report;
 pub(crate) mod rule;
@@ -79,7 +80,7 @@ pub(crate) enum Verb {
     Detect(detect::Detect),
     /// What people respond to.
     #[command(subcommand)]
-    Incident(Show),
+    Incident(incident::Incident),
     /// What happened, what was done, what remains: a page, a text, or JSON.
     Report(report::Report),
     /// Signed orders to agents, and their receipts.

@@ -8,6 +8,7 @@ pub(crate) mod detection;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod fleet;
+pub(crate) mod incident;
 pub(crate) mod keyring;
 pub(crate) mod login;
 pub(crate) mod manual;
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Verb::Detection(asked) => detection::run(&client()?, output, asked),
         Verb::ReportSuspicion(asked) => detection::report(&client()?, output, asked),
         Verb::Detect(asked) => detect::run(output, asked),
-        Verb::Incident(show) => case::incident(&client()?, output, show),
+        Verb::Incident(verb) => incident::run(&client()?, output, verb),
         Verb::Report(asked) => report::run(&client()?, asked),
         Verb::Command(show) => case::command(&client()?, output, show),
         Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),

@@ -62,8 +62,20 @@ fn check(cases: &[(&str, i64, &[u32])], want: &Expect) {
     let (new_above, old_above) = ([uid(50), uid(1)], [uid(1)]);
     let day_before = (at(-24 * HOUR), at(-24 * HOUR));
     let open = [
-        Candidate { id: name(2), subjects: &new, ancestors: &new_above, span: (at(0), at(10)) },
-        Candidate { id: name(1), subjects: &old, ancestors: &old_above, span: day_before },
+        Candidate {
+            id: name(2),
+            subjects: &new,
+            ancestors: &new_above,
+            span: (at(0), at(10)),
+            is_elsewhere: false,
+        },
+        Candidate {
+            id: name(1),
+            subjects: &old,
+            ancestors: &old_above,
+            span: day_before,
+            is_elsewhere: false,
+        },
     ];
     let mut table = String::new();
     for (what, seconds, line) in cases {
@@ -115,6 +127,20 @@ fn a_detection_joins_its_kin_within_a_day_and_its_host_within_minutes() {
             a child of the older one's, near the newer: the older
         "#]],
     );
+}
+
+#[test]
+fn an_incident_elsewhere_with_the_same_indicator_is_joined_within_a_day() {
+    let name = IncidentId::from_slice(&[3; 16]).unwrap();
+    let open = [Candidate {
+        id: name,
+        subjects: &[],
+        ancestors: &[],
+        span: (at(0), at(60)),
+        is_elsewhere: true,
+    }];
+    assert_eq!(place(&detection(20 * HOUR, &[100]), &open), Some(name));
+    assert_eq!(place(&detection(25 * HOUR, &[100]), &open), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use cordon_shared::{
     detection::{Basis, Detection},
     id::{DetectionId, EventId, IncidentId, SuppressionId},
+    incident::Indicator,
     time::Timestamp,
 };
 
@@ -23,6 +24,8 @@ pub struct Repeats {
     pub newest: Detection,
     /// All events, the first one's included.
     pub events: Vec<EventId>,
+    /// What of them is worth looking for elsewhere, each once.
+    pub indicators: Vec<Indicator>,
 }
 
 /// How repeats lie to what is kept.

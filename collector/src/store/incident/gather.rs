@@ -9,13 +9,16 @@ use std::collections::{HashMap, hash_map::Entry};
 use cordon_shared::{
     detection::Detection,
     id::{AgentId, IncidentId, SuppressionId},
-    incident::Phases,
+    incident::{Indicator, PhaseState, Phases},
     time::Timestamp,
 };
 
 use super::{
-    Gathered, NewEntry, NewIncident, News, OpenIncident,
-    write::{OPEN_MAX, append, extend, insert, open_incidents, step},
+    Gathered, NewEntry, NewHost, NewIncident, News, OpenIncident,
+    scope::{add_host, add_indicator, step_agent_since},
+    write::{
+        OPEN_MAX, append, extend, host_name, incidents_alike, insert, open_incidents, step_since,
+    },
 };
 use crate::store::{
     By, Store, StoreError, Tx, audit, command,
@@ -36,6 +39,15 @@ pub enum Answer {
     Note(String),
 }
 
+/// A detection has joined.
+#[derive(Clone, Copy, Debug)]
+pub struct Joined {
+    /// The phases, with the moment that each got its state.
+    pub phases: [(PhaseState, Timestamp); 6],
+    /// When the event happened.
+    pub at: Timestamp,
+}
+
 /// Decides while a page is gathered. It must not remember a decision as done: the transaction may
 /// fail, and then another judge is asked again.
 pub trait Judge: Send {
@@ -48,8 +60,9 @@ pub trait Judge: Send {
     /// What keeps a detection from becoming an incident.
     fn suppressed(&self, detection: &Detection) -> Option<SuppressionId>;
 
-    /// The phases after a detection has joined; nothing when they stay.
-    fn joined(&mut self, phases: &Phases) -> Option<Phases>;
+    /// The phases after a detection has joined, of the incident or of the host that it is about;
+    /// nothing when they stay.
+    fn joined(&mut self, joined: &Joined) -> Option<Phases>;
 
     /// What is done about a detection that no command was issued for.
     fn answer(&mut self, detection: &Detection, gathered: &Gathered) -> Answer;
@@ -101,7 +114,7 @@ impl Store {
     ) -> Result<Gathered, StoreError> {
         let mut tx = self.begin().await?;
         let mut desk = Desk { counted: Counted::none(), open: HashMap::new(), by, judge };
-        let gathered = desk.join(&mut tx, detection, detection.at, Kept::Not).await?;
+        let gathered = desk.join(&mut tx, detection, (detection.at, &[]), Kept::Not).await?;
         let (object, detail) = (format!("detection {}", detection.id), &detection.summary);
         audit::append(&mut tx, by, "suspicion.report", &object, detail).await?;
         commit(tx).await?;
@@ -137,8 +150,8 @@ impl Desk<'_> {
             Sight::Repeated(id) => {
                 let Some(incident) = detection::incident_of(tx, id).await? else {
                     let detection = Detection { id, ..repeats.newest.clone() };
-                    let last = repeats.newest.at;
-                    let gathered = self.join(tx, &detection, last, Kept::Suppressed).await?;
+                    let found = (repeats.newest.at, repeats.indicators.as_slice());
+                    let gathered = self.join(tx, &detection, found, Kept::Suppressed).await?;
                     self.answer(tx, &repeats.newest, &gathered).await?;
                     return Ok(gathered);
                 };
@@ -151,7 +164,8 @@ impl Desk<'_> {
                 gathered
             }
             Sight::New(detection) => {
-                self.join(tx, &detection, repeats.newest.at, Kept::Not).await?
+                let found = (repeats.newest.at, repeats.indicators.as_slice());
+                self.join(tx, &detection, found, Kept::Not).await?
             }
         };
         self.answer(tx, &repeats.newest, &gathered).await?;
@@ -213,7 +227,7 @@ impl Desk<'_> {
         &mut self,
         tx: &mut Tx,
         detection: &Detection,
-        last: Timestamp,
+        (last, indicators): (Timestamp, &[Indicator]),
         kept: Kept,
     ) -> Result<Gathered, StoreError> {
         let agent = detection.agent;
@@ -221,14 +235,23 @@ impl Desk<'_> {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(open_incidents(tx, agent).await?),
         };
-        let (incident, news) = match self.judge.place(detection, open) {
+        let mut place = self.judge.place(detection, open);
+        if place.is_none() && !indicators.is_empty() {
+            let alike = incidents_alike(tx, agent, indicators).await?;
+            place = self.judge.place(detection, &alike);
+            let it = alike.into_iter().find(|it| Some(it.id) == place);
+            open.extend(it.map(|it| OpenIncident { is_elsewhere: false, ..it }));
+        }
+        let (incident, news) = match place {
             Some(incident) => (incident, News::Joined),
             None => {
                 let new = self.judge.open();
                 insert(tx, detection, &new).await?;
                 let (subjects, ancestors) = (Vec::new(), Vec::new());
                 let span = (detection.at, last);
-                open.insert(0, OpenIncident { id: new.id, subjects, ancestors, span });
+                let is_elsewhere = false;
+                let it = OpenIncident { id: new.id, subjects, ancestors, span, is_elsewhere };
+                open.insert(0, it);
                 open.truncate(OPEN_MAX);
                 (new.id, News::Opened)
             }
@@ -254,10 +277,47 @@ impl Desk<'_> {
             object: format!("detection {}", detection.id),
         };
         append(tx, incident, &entry).await?;
+        let who = ("collector", self.by.at);
+        for indicator in indicators {
+            add_indicator(tx, incident, indicator, &detection.rule.title, who).await?;
+        }
         if news == News::Joined {
-            step(tx, incident, self.by.at, |it| self.judge.joined(it)).await?;
+            self.widen_scope(tx, incident, detection).await?;
         }
         Ok(Gathered { detection: detection.id, incident: Some(incident), news })
+    }
+
+    /// The host of a detection that has joined is in scope, and phases go back as far as they must.
+    async fn widen_scope(
+        &mut self,
+        tx: &mut Tx,
+        incident: IncidentId,
+        detection: &Detection,
+    ) -> Result<(), StoreError> {
+        let name = host_name(tx, detection.agent).await?;
+        let why = format!("detected there: {}", detection.rule.title);
+        let host = NewHost { name, host: Some((detection.host, detection.agent)), why };
+        if add_host(tx, incident, &host, ("collector", self.by.at)).await? {
+            let entry = NewEntry {
+                at: detection.at,
+                recorded: self.by.at,
+                kind: "scope",
+                actor: "collector".to_owned(),
+                text: format!("`{}` is in scope: {}", host.name, host.why),
+                object: format!("detection {}", detection.id),
+            };
+            append(tx, incident, &entry).await?;
+        }
+        let at = detection.at;
+        step_since(tx, incident, self.by.at, |phases| {
+            self.judge.joined(&Joined { phases: *phases, at })
+        })
+        .await?;
+        let judge = &mut *self.judge;
+        step_agent_since(tx, incident, detection.agent, self.by.at, |phases| {
+            judge.joined(&Joined { phases: *phases, at })
+        })
+        .await
     }
 
     /// What was repeated makes the time of its incident longer.

@@ -20,7 +20,7 @@ async fn what_came_is_in_the_timeline_of_its_incident_once_and_in_the_audit_log(
     let agent = bed.store.agent(bed.agent("web-1").await).await.unwrap();
     let first = detection(&bed, &agent, 1, 4_711);
     let events = vec![first.basis.event().unwrap()];
-    let found = [Repeats { newest: first.clone(), first, events }];
+    let found = [Repeats { newest: first.clone(), first, events, indicators: Vec::new() }];
     let gathered = bed.store.gather(&found, ("watch", 1), &bed.by(), &mut Simple(&bed, None)).await;
     let incident = gathered.unwrap()[0].incident.unwrap();
     let command = NewCommand {

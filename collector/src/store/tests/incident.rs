@@ -15,7 +15,7 @@ use expect_test::expect;
 
 use super::Bed;
 use crate::store::{
-    AgentRow, Answer, Closing, CommandState, Gathered, Judge, NewCommand, NewIncident,
+    AgentRow, Answer, Closing, CommandState, Gathered, Joined, Judge, NewCommand, NewIncident,
     NewSuppression, News, OpenIncident, Page, Repeats, Tried,
 };
 
@@ -72,7 +72,7 @@ impl Judge for Simple<'_> {
         self.1.filter(|_| detection.rule.id == "rule")
     }
 
-    fn joined(&mut self, _: &Phases) -> Option<Phases> {
+    fn joined(&mut self, _: &Joined) -> Option<Phases> {
         None
     }
 
@@ -90,6 +90,7 @@ async fn gather(bed: &Bed, detection: &Detection) -> Gathered {
         first: detection.clone(),
         newest: detection.clone(),
         events: detection.basis.event().into_iter().collect(),
+        indicators: Vec::new(),
     };
     let gathered =
         bed.store.gather(&[found], ("detect", 1), &bed.by(), &mut Simple(bed, None)).await;
@@ -222,6 +223,7 @@ async fn gather_suppressed(
         first: detection.clone(),
         newest: detection.clone(),
         events: detection.basis.event().into_iter().collect(),
+        indicators: Vec::new(),
     };
     let mut judge = Simple(bed, by);
     let gathered = bed.store.gather(&[found], ("detect", 1), &bed.by(), &mut judge).await;

@@ -173,6 +173,62 @@ impl Row for view::Phase {
     }
 }
 
+impl Row for view::ScopeHost {
+    const HEAD: &'static [&'static str] = &["host", "contained", "declared", "phases", "by or why"];
+    const LESS: &'static [&'static str] = &["phases", "declared"];
+
+    fn cells(&self) -> Vec<String> {
+        let phases: Vec<_> = self.phases.iter().map(|it| it.state.as_str()).collect();
+        let declared = self.declaration.as_ref().map(|what| match &self.confirmed_by {
+            Some(_) => what.clone(),
+            None => format!("{what}, by one person"),
+        });
+        vec![
+            self.name.clone(),
+            yes(self.is_contained),
+            optional(declared.as_deref()),
+            phases.join(" "),
+            self.containment.clone(),
+        ]
+    }
+}
+
+impl Row for view::Indicator {
+    const HEAD: &'static [&'static str] = &["kind", "seen (utc)", "by", "value"];
+    const LESS: &'static [&'static str] = &["by"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.kind.clone(), time(&self.seen), self.added_by.clone(), self.value.clone()]
+    }
+}
+
+impl Row for view::Task {
+    const HEAD: &'static [&'static str] = &["task", "kind", "done", "due", "owner", "what"];
+    const LESS: &'static [&'static str] = &["kind"];
+
+    fn cells(&self) -> Vec<String> {
+        let due = self.due.as_deref().map(|it| it.split('T').next().unwrap_or(it).to_owned());
+        vec![
+            self.number.to_string(),
+            self.kind.clone(),
+            yes(self.done.is_some()),
+            optional(due.as_deref()),
+            optional(self.owner.as_deref()),
+            self.title.clone(),
+        ]
+    }
+}
+
+impl Row for view::Passage {
+    const HEAD: &'static [&'static str] = &["phase", "at (utc)", "who", "how", "what"];
+
+    fn cells(&self) -> Vec<String> {
+        let how = if self.is_override { "override" } else { "evidence" };
+        let (phase, by) = (self.phase.clone(), self.by.clone());
+        vec![phase, time(&self.at), by, how.to_owned(), self.text.clone()]
+    }
+}
+
 impl Row for view::Entry {
     const HEAD: &'static [&'static str] = &["at (utc)", "kind", "who", "what"];
 
