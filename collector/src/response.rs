@@ -20,4 +20,6 @@ pub mod admit;
 
 pub mod dispatch;
 
+pub mod lease;
+
 pub mod reconcile;

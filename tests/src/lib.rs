@@ -17,6 +17,7 @@ pub mod lake;
 pub mod oracle;
 pub mod synth;
 
+pub mod responder;
 pub mod testbed;
 
 pub mod histogram;

@@ -11,7 +11,7 @@ mod incident;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::command::{Command, SignedCommand};
+pub use self::command::{Command, Entered, Finding, Lease, SignedCommand, Step};
 pub use self::detection::{Detection, NewSuppression, NewSuspicion, Suppression};
 pub use self::evidence::{Custody, Evidence, EvidenceEntry, EvidenceManifest};
 pub use self::incident::{

@@ -4,11 +4,13 @@
 //! comes from the watch. It is checked here so that a slip shows at once and not on the host: the
 //! agent checks it again, and its word alone counts. Pure.
 
+mod summary;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use cordon_shared::{
-    command::{Command, Delivery, action::Action},
+    command::{Command, Delivery, action::Action, scope::LeaseEnd},
     error::{Classify, Kind},
     id::{AgentId, HostId},
     keyring::{Keyring, key::Role},
@@ -45,6 +47,9 @@ pub enum Unadmitted {
     /// It is for many hosts.
     #[error("one host at a time: sign a command for each")]
     Many,
+    /// One person may not order it alone.
+    #[error("the host would refuse it: {0}")]
+    Signers(&'static str),
     /// Its time is over, or too far away.
     #[error("it must expire within 7 days, and not before now: look at this machine's clock")]
     Time,
@@ -55,7 +60,7 @@ impl Classify for Unadmitted {
         match self {
             Self::Form(_) | Self::Many | Self::Time | Self::Audience { .. } => Kind::BadInput,
             Self::Signature(error) => error.kind(),
-            Self::Automation => Kind::Forbidden,
+            Self::Automation | Self::Signers(_) => Kind::Forbidden,
         }
     }
 }
@@ -109,6 +114,9 @@ pub fn admit(
     if left.is_zero() || left > limit::COMMAND_LIFETIME_MAX {
         return Err(Unadmitted::Time);
     }
+    if persons.len() < 2 {
+        alone(&command)?;
+    }
     let releases = if let Action::Release { hold } = &command.action { Some(*hold) } else { None };
     Ok(NewCommand {
         id: command.id,
@@ -118,24 +126,27 @@ pub fn admit(
         host: audience.host,
         action: command.action.name(),
         releases,
-        summary: summary(&command, &persons),
+        summary: summary::of(&command, &persons),
         delivery: Bytes::copy_from_slice(delivery),
         expires: command.expires,
     })
 }
 
-/// What the audit log and the timeline say of it.
-fn summary(command: &Command, persons: &[&str]) -> String {
-    let what = if let Action::Kill(target) = &command.action {
-        let whom = if target.is_tree { "the tree of pid" } else { "pid" };
-        format!("kill {whom} {}", target.process.pid)
-    } else if let Action::Release { hold } = &command.action {
-        format!("release from {hold}")
-    } else {
-        command.action.name().to_owned()
-    };
-    let why = if command.reason.is_empty() { "" } else { ": " };
-    format!("{what}, signed by {}{why}{}", persons.join(" and "), command.reason)
+/// What the agent would not obey of one person: said here, before it is sent.
+fn alone(command: &Command) -> Result<(), Unadmitted> {
+    let is_long = |it: Duration| it > limit::LEASE_SINGLE_MAX;
+    match &command.lease {
+        Some(lease) if lease.end == LeaseEnd::Hold => {
+            Err(Unadmitted::Signers("two persons sign for what stays at the end of its lease"))
+        }
+        Some(lease) if is_long(lease.duration) => {
+            Err(Unadmitted::Signers("two persons sign for a lease of more than 60 minutes"))
+        }
+        None if matches!(command.action, Action::Isolate { .. } | Action::Block(_)) => {
+            Err(Unadmitted::Signers("two persons sign for what has no lease"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! It never signs and never opens a command: the bytes are the signer's.
 
 mod outbox;
+mod withdraw;
 
 use bytes::Bytes;
 use cordon_shared::{
@@ -123,6 +124,8 @@ pub struct CommandRow {
     pub detail: Option<String>,
     /// The event that carried the receipt.
     pub receipt_event: Option<EventId>,
+    /// The encoded signed receipt.
+    pub receipt: Option<Bytes>,
 }
 
 /// A verified receipt.
@@ -166,6 +169,7 @@ impl CommandRow {
             verdict: column::text_maybe(row, "verdict")?,
             detail: column::text_maybe(row, "detail")?,
             receipt_event: column::parsed_maybe(row, "receipt_event_id", EventId::parse)?,
+            receipt: column::bytes_maybe(row, "receipt")?.map(Bytes::from),
         })
     }
 }
@@ -240,6 +244,12 @@ impl Store {
         .map_err(failed("close a command"))?;
         let Some(row) = closed else { return Ok(false) };
         leave_outbox(&mut tx, closing.id).await?;
+        if closing.verdict == "refused" {
+            // A slip, or somebody who writes commands that nobody has signed: people must see it.
+            let by = By { principal: format!("agent {}", closing.agent), at: now };
+            let object = format!("command {}", closing.id);
+            audit::append(&mut tx, &by, "command.refused", &object, &closing.detail).await?;
+        }
         if let Some(id) = column::parsed_maybe(&row, "incident_id", IncidentId::parse)? {
             let entry = NewEntry {
                 at: closing.ended,

@@ -283,6 +283,7 @@ pub const FLAT: &[Field] = &[
     text("cordon_loss_epoch"),
     long("cordon_loss_first_seq"),
     long("cordon_loss_last_seq"),
+    long("cordon_process_start_ticks"),
 ];
 
 /// The fields of a class between [`HEAD`] and [`FLAT`]; none for a class that is not one of

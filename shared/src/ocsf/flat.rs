@@ -35,6 +35,10 @@ pub(super) fn columns(row: &Row<'_>, sink: &mut dyn Sink) {
         sink.text("cordon_exercise", &exercise);
     }
     loss(&event.body, sink);
+    if let Some(process) = subject(&event.body) {
+        let ticks = process.key.start_ticks;
+        sink.long("cordon_process_start_ticks", i64::try_from(ticks).unwrap_or(i64::MAX));
+    }
 }
 
 /// The process that an event is about: its own, else the one that acted.

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod blind;
+mod command;
 mod crash;
 mod damage;
 mod disk_full;

@@ -8,6 +8,7 @@ pub(crate) mod evidence;
 pub(crate) mod fleet;
 pub(crate) mod incident;
 pub(crate) mod key;
+pub(crate) mod order;
 pub(crate) mod report;
 pub(crate) mod rule;
 
@@ -85,7 +86,18 @@ pub(crate) enum Verb {
     Report(report::Report),
     /// Signed orders to agents, and their receipts.
     #[command(subcommand)]
-    Command(Show),
+    Command(order::Commands),
+    /// Orders to hosts.
+    #[command(flatten)]
+    Order(order::Verb),
+    /// What holds hosts isolated, and for how long.
+    #[command(subcommand)]
+    Lease(order::Lease),
+    /// What the commands of an incident did that can be undone.
+    Ledger {
+        /// Its id.
+        incident: String,
+    },
     /// Cut hosts off from everything but the collector, and see that it is so.
     Isolate(contain::Isolate),
     /// End the isolation of hosts.

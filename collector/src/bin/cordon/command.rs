@@ -10,8 +10,10 @@ pub(crate) mod evidence;
 pub(crate) mod fleet;
 pub(crate) mod incident;
 pub(crate) mod keyring;
+pub(crate) mod lease;
 pub(crate) mod login;
 pub(crate) mod manual;
+pub(crate) mod order;
 pub(crate) mod report;
 pub(crate) mod rule;
 
@@ -42,8 +44,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Verb::ReportSuspicion(asked) => detection::report(&client()?, output, asked),
         Verb::Detect(asked) => detect::run(output, asked),
         Verb::Incident(verb) => incident::run(&client()?, output, verb),
+        Verb::Command(asked) => lease::command(&client()?, output, asked),
+        Verb::Order(asked) => order::run(&client()?, output, asked),
+        Verb::Lease(asked) => lease::run(&client()?, output, asked),
+        Verb::Ledger { incident } => lease::ledger(&client()?, output, incident),
         Verb::Report(asked) => report::run(&client()?, asked),
-        Verb::Command(show) => case::command(&client()?, output, show),
         Verb::Isolate(asked) => contain::isolate(&client()?, output, asked),
         Verb::Release(asked) => contain::release(&client()?, output, asked),
         Verb::Evidence(verb) => evidence::run(&args.access, output, verb),

@@ -48,6 +48,7 @@ pub(crate) struct Desk<'a> {
     keys: Vec<SigningKey>,
     incident: Option<IncidentId>,
     issued: Vec<view::Command>,
+    within: Duration,
 }
 
 impl<'a> Desk<'a> {
@@ -60,7 +61,34 @@ impl<'a> Desk<'a> {
         let keys: Result<Vec<_>, _> = read.collect();
         let parse = |it: &String| parsed(it, "incident", IncidentId::parse);
         let incident = asked.incident.as_ref().map(parse).transpose()?;
-        Ok(Self { client, asked, keys: keys?, incident, issued: Vec::new() })
+        Ok(Self {
+            client,
+            asked,
+            keys: keys?,
+            incident,
+            issued: Vec::new(),
+            within: RECEIPT_WITHIN,
+        })
+    }
+
+    /// Waits longer for receipts than a host usually takes.
+    pub(crate) fn patient(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// What was signed and handed in so far, as it was last seen.
+    pub(crate) fn issued(&self) -> &[view::Command] {
+        &self.issued
+    }
+
+    /// The host that was named.
+    ///
+    /// # Errors
+    /// A name that none has, or several.
+    pub(crate) fn host(&self, name: &str) -> anyhow::Result<view::Host> {
+        let hosts = self.hosts(&[name.to_owned()])?;
+        hosts.into_iter().next().context("a host is named")
     }
 
     /// Every host whose enrolment was not revoked.
@@ -200,7 +228,7 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// The collector's.
     pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
-        let until = SystemClock.boottime().saturating_add(RECEIPT_WITHIN);
+        let until = SystemClock.boottime().saturating_add(self.within);
         let _shown = render::wait("waiting for the receipts");
         loop {
             for it in &mut self.issued {

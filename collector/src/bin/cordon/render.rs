@@ -4,6 +4,7 @@
 //! terminal. On a terminal a table keeps within its width: first the columns that matter least go,
 //! then the last column wraps; ids are never cut. Piped, every row is one line.
 
+mod order;
 mod row;
 
 use std::{

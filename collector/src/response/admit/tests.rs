@@ -41,16 +41,23 @@ fn check(command: &Command, by: &[u8], change: impl FnOnce(&mut Delivery), want:
 #[test]
 fn what_a_person_signs_is_taken_with_the_names_of_the_signers() {
     let command = Command { reason: "beacon".to_owned(), ..isolation() };
-    check(&command, &[5], |_| (), &expect!["isolate: isolate, signed by bob: beacon"]);
-    check(&command, &[7, 5], |_| (), &expect!["isolate: isolate, signed by bob and carol: beacon"]);
-    check(&command, &[5, 6], |_| (), &expect!["isolate: isolate, signed by bob: beacon"]);
+    check(&command, &[5], |_| (), &expect!["isolate: isolate (dry run), signed by bob: beacon"]);
+    check(
+        &command,
+        &[7, 5],
+        |_| (),
+        &expect!["isolate: isolate (dry run), signed by bob and carol: beacon"],
+    );
+    check(&command, &[5, 6], |_| (), &expect!["isolate: isolate (dry run), signed by bob: beacon"]);
     let hold = CommandId::from_slice(&[0xc0; 16]).unwrap();
     let command = Command { reason: String::new(), ..order::command(Action::Release { hold }) };
     check(
         &command,
         &[7],
         |_| (),
-        &expect!["release: release from c0c0c0c0-c0c0-c0c0-c0c0-c0c0c0c0c0c0, signed by carol"],
+        &expect![
+            "release: release from c0c0c0c0-c0c0-c0c0-c0c0-c0c0c0c0c0c0 (dry run), signed by carol"
+        ],
     );
 }
 

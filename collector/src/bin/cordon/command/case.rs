@@ -17,12 +17,6 @@ pub(crate) fn detection(client: &Client, output: Output, show: &Show) -> anyhow:
     each::<view::Detection>(client, output, show, "/api/v1/detections")
 }
 
-/// Commands.
-///
-/// # Errors
-/// What failed.
-pub(crate) fn command(client: &Client, output: Output, show: &Show) -> anyhow::Result<()> {
-    each::<view::Command>(client, output, show, "/api/v1/commands")
 }
 
 fn each<T: Row + serde::de::DeserializeOwned>(
@@ -38,4 +32,9 @@ fn each<T: Row + serde::de::DeserializeOwned>(
             render::one(output, &item)
         }
     }
+}
+
+pub(super) fn part<T: Row>(title: &str, items: &[T]) -> anyhow::Result<()> {
+    render::say(&format!("\n{title}"))?;
+    render::list(Output::Table, items)
 }

@@ -44,7 +44,23 @@ fn show(client: &Client, output: Output, host: &str) -> anyhow::Result<()> {
         render::say("")?;
         render::list(output, &host.sensors)?;
     }
+    isolated(client, output, &host)?;
     Ok(())
+}
+
+/// By whom a host is held isolated, as far as the collector knows.
+fn isolated(client: &Client, output: Output, host: &view::Host) -> anyhow::Result<()> {
+    if output != Output::Table {
+        return Ok(());
+    }
+    let mut leases: Vec<view::Lease> =
+        client.list("/api/v1/leases", &Vec::new(), crate::desk::ITEMS_MAX)?;
+    leases.retain(|it| it.agent_id == host.agent_id);
+    if leases.is_empty() {
+        return Ok(());
+    }
+    render::say("\nIsolated")?;
+    render::list(output, &leases)
 }
 
 /// Enrolment tokens.

@@ -164,6 +164,11 @@ fn detections_and_commands_say_what_in_the_last_column() {
         closed: Some("2026-11-24T07:15:44.9Z".to_owned()),
         duration_ms: Some(38),
         receipt_event_id: None,
+        refusal: None,
+        steps: Vec::new(),
+        open: Vec::new(),
+        findings: Vec::new(),
+        ledger: Vec::new(),
     };
     check(
         &[command],
