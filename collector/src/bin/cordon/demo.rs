@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Demo) -> anyhow::Result<()> {
 }
 
 fn play(ground: &mut Ground, options: &Demo) -> anyhow::Result<()> {
-    let site = Site::make();
+    let site = Site::make(&ground.folder);
     let mut cast = Cast::gather(ground, site.is_ok())?;
     match site {
         Ok(mut site) => {
@@ -150,9 +150,9 @@ impl<'a> Cast<'a> {
 
     /// The crash, beside the story and not in it.
     fn crash_on_a_host_of_its_own(&mut self, site: &mut Site) -> anyhow::Result<()> {
-        let place = site.host("build-1", &self.ground.folder.join("build-1"))?;
+        let place = site.host(site::BUILD)?;
         story::intruder::bring(&place, site.account())?;
-        let (mut host, sees_all) = self.host("build-1", Some(place))?;
+        let (mut host, sees_all) = self.host(site::BUILD, Some(place))?;
         let mut stage = Stage::start(self.ground, &host, Some(site.account()))?;
         let deed = format!("program {} cordon-demo-2", story::intruder::PROGRAM);
         crash::play(self, &mut host, &mut stage, &deed, sees_all)

@@ -32,7 +32,7 @@ pub(super) struct Bind {
     /// The demo's.
     pub(super) folder: PathBuf,
     /// Where the host sees it.
-    pub(super) at: &'static str,
+    pub(super) at: PathBuf,
 }
 
 impl Apart {
@@ -60,7 +60,8 @@ impl Apart {
             let is_private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
             mount_change("/", is_private).context("part from the machine's mounts")?;
             for it in binds {
-                mount_bind(&it.folder, it.at).with_context(|| format!("mount `{}`", it.at))?;
+                mount_bind(&it.folder, &it.at)
+                    .with_context(|| format!("mount `{}`", it.at.display()))?;
             }
             Ok(Self { network: own("net")?, name: Some(own("uts")?), mounts: Some(own("mnt")?) })
         })

@@ -28,6 +28,15 @@ const FIRST_HOST: u8 = 2;
 const SEEN: [(&str, &str); 3] =
     [("/srv", "www/data"), ("/var/spool", "cron/crontabs"), ("/dev/shm", "")];
 
+/// The hosts. Each sees nothing of the others, and of its own what is at [`SEEN`] only there: a sweep
+/// of one must not find what is on another.
+pub(super) const WEB: &str = "web-1";
+pub(super) const DB: &str = "db-1";
+pub(super) const BUILD: &str = "build-1";
+const HOSTS: [&str; 3] = [WEB, DB, BUILD];
+/// What they see in place of it.
+const EMPTY: &str = "empty";
+
 /// Documents of the staged web site.
 pub(super) const DOCUMENTS: usize = 400;
 /// Where they lie.
@@ -47,6 +56,8 @@ pub(super) struct Site {
     outside: File,
     account: Account,
     hosts: u8,
+    /// The demo's folder.
+    folder: PathBuf,
 }
 
 /// A host of the site.
@@ -64,9 +75,12 @@ impl Site {
     ///
     /// # Errors
     /// When this user may not, or the kernel has no bridge: this thread is where it was.
-    pub(super) fn make() -> anyhow::Result<Self> {
+    pub(super) fn make(folder: &Path) -> anyhow::Result<Self> {
         let outside = apart::own("net")?;
         let account = account()?;
+        for name in HOSTS.iter().chain(&[EMPTY]) {
+            fs::create_dir_all(folder.join(name)).context("make a host's folder")?;
+        }
         let made = apart::enter_new_network().and_then(|()| {
             wire::bridge().context("make a bridge")?;
             wire::assign(wire::BRIDGE, CENTRE).context("give the centre its addresses")
@@ -75,7 +89,7 @@ impl Site {
             setns(&outside, CloneFlags::CLONE_NEWNET).context("come back")?;
             return Err(error);
         }
-        Ok(Self { outside, account, hosts: 0 })
+        Ok(Self { outside, account, hosts: 0, folder: folder.to_owned() })
     }
 
     /// The machine's own network.
@@ -91,11 +105,12 @@ impl Site {
         &self.account
     }
 
-    /// One more host; what it sees of its own lies in `folder`.
+    /// One more host; what it sees of its own lies in a folder of its name.
     ///
     /// # Errors
     /// What failed.
-    pub(super) fn host(&mut self, name: &str, folder: &Path) -> anyhow::Result<Place> {
+    pub(super) fn host(&mut self, name: &str) -> anyhow::Result<Place> {
+        let folder = self.folder.join(name);
         let (user, group) = self.account.id;
         let mut binds = Vec::new();
         for (at, inner) in SEEN {
@@ -106,14 +121,18 @@ impl Site {
                 chown(it, Some(user), Some(group)).context("hand a host's folders over")?;
                 fs::set_permissions(it, Permissions::from_mode(0o755))?;
             }
-            binds.push(Bind { folder: seen, at });
+            binds.push(Bind { folder: seen, at: at.into() });
         }
-        self.documents(folder)?;
+        let own = ["srv", "var", "dev"].map(|it| folder.join(it));
+        let others = HOSTS.iter().filter(|it| **it != name).map(|it| self.folder.join(it));
+        let empty = self.folder.join(EMPTY);
+        binds.extend(own.into_iter().chain(others).map(|at| Bind { folder: empty.clone(), at }));
+        self.documents(&folder)?;
         let number = FIRST_HOST + self.hosts;
         self.hosts += 1;
         let apart = Apart::host(name, &binds)?;
         plug(&apart, number)?;
-        Ok(Place { number, apart, folder: folder.to_owned() })
+        Ok(Place { number, apart, folder })
     }
 
     /// The far end.

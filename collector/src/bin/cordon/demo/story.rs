@@ -4,6 +4,7 @@
 
 mod close;
 mod contain;
+mod eradicate;
 pub(super) mod intruder;
 
 use anyhow::{Context as _, bail};
@@ -16,7 +17,7 @@ use super::{
     follow,
     host::Host,
     prompter::Stage,
-    site::{Place, Site},
+    site::{self, Account, Place, Site},
     stage::Answer,
     tool::{Tool, text},
 };
@@ -27,10 +28,13 @@ struct Scene {
     /// The host that is broken into.
     web: Host,
     /// The host that has the same file, from before.
-    _db: Host,
+    db: Host,
     stage: Stage,
     /// The intruder's end of its shell.
     session: Session,
+    /// Its shell's process id.
+    shell: i32,
+    account: Account,
     tool: Tool,
     incident: String,
 }
@@ -42,12 +46,19 @@ struct Scene {
 pub(super) fn play(cast: &mut Cast<'_>, site: &mut Site) -> anyhow::Result<()> {
     let mut scene = break_in(cast, site)?;
     contain::play(cast, &mut scene)?;
-    let Answer::Ended { .. } = scene.stage.ask("stop")? else { bail!("the stage is confused") };
+    eradicate::play(cast, &mut scene)?;
     close::release(cast, &mut scene)?;
     close::report(cast, &scene)
 }
 
 impl Scene {
+    /// Has the responder order something for the incident; the verdict of each command.
+    fn order(&self, arguments: &[&str], reason: &str) -> anyhow::Result<Vec<String>> {
+        let why = ["--incident", &self.incident, "--reason", reason];
+        let done = self.tool.order(&[arguments, &why].concat())?;
+        Ok(done.iter().map(|it| text(it, "verdict").to_owned()).collect())
+    }
+
     fn place(&self) -> anyhow::Result<&Place> {
         self.web.place.as_ref().context("find the host")
     }
@@ -56,11 +67,11 @@ impl Scene {
 /// Two hosts, of which one is broken into, up to automation's answer.
 fn break_in(cast: &mut Cast<'_>, site: &mut Site) -> anyhow::Result<Scene> {
     let (far, account) = (site.far()?, site.account().clone());
-    let place = site.host("db-1", &cast.ground.folder.join("db-1"))?;
+    let place = site.host(site::DB)?;
     intruder::bring(&place, &account)?;
-    let (db, _) = cast.host("db-1", Some(place))?;
-    let place = site.host("web-1", &cast.ground.folder.join("web-1"))?;
-    let (web, _) = cast.host("web-1", Some(place))?;
+    let (db, _) = cast.host(site::DB, Some(place))?;
+    let place = site.host(site::WEB)?;
+    let (web, _) = cast.host(site::WEB, Some(place))?;
     let mut stage = Stage::start(cast.ground, &web, Some(&account))?;
     stage.tell(&format!("call {}", Far::address()))?;
     let mut session = far.answer()?;
@@ -75,7 +86,7 @@ fn break_in(cast: &mut Cast<'_>, site: &mut Site) -> anyhow::Result<Scene> {
     let command = follow::automatic(&cast.centre.desk, web.agent)?;
     let tool = Tool::new(cast.ground, &cast.made, &cast.centre)?;
     let incident = command.incident_id.clone().context("read which incident it is")?;
-    let mut scene = Scene { far, web, _db: db, stage, session, tool, incident };
+    let mut scene = Scene { far, web, db, stage, session, shell: pid, account, tool, incident };
     found(cast, &scene, begin)?;
     let ordered = super::what(&command.summary);
     tell(
@@ -96,7 +107,7 @@ fn break_in(cast: &mut Cast<'_>, site: &mut Site) -> anyhow::Result<Scene> {
     )?;
     let rewritten = intruder::rewritten(scene.place()?)?;
     cast.teller
-        .more(&format!("{rewritten} of {} documents were rewritten", super::site::DOCUMENTS));
+        .more(&format!("{rewritten} of {} documents were rewritten", site::DOCUMENTS));
     anyhow::ensure!(
         verdict == "complete",
         "automation's kill was not complete: {:?}",

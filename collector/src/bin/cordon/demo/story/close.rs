@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 
 use super::{
-    super::{Cast, probe, tool::text},
+    super::{Cast, probe},
     Scene, contain,
 };
 
@@ -14,11 +14,10 @@ use super::{
 /// # Errors
 /// What failed, or that the host is still cut off.
 pub(super) fn release(cast: &mut Cast<'_>, scene: &mut Scene) -> anyhow::Result<()> {
-    let (name, incident) = (scene.web.agent.to_string(), scene.incident.clone());
-    let done = scene.tool.order(&["release", &name, "--incident", &incident])?;
-    let verdict = done.first().map(|it| text(it, "verdict")).unwrap_or_default();
+    let name = scene.web.agent.to_string();
+    let verdicts = scene.order(&["release", &name], "the intruder's traces are gone")?;
     let heard = contain::heard(scene)?;
-    cast.teller.step("release", verdict);
+    cast.teller.step("release", &format!("{}: {}", scene.web.name, verdicts.join(", ")));
     let ways = probe::kinds(&heard);
     cast.teller.more(&format!("the far end hears {} packets again: {ways}", heard.len()));
     ensure!(!heard.is_empty(), "nothing gets out of a released host");
