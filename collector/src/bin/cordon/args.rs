@@ -50,8 +50,8 @@ pub(crate) struct Access {
     #[arg(long, global = true)]
     pub(crate) ca: Option<PathBuf>,
     /// The file that `login` keeps and the other verbs read; also `CORDON_PROFILE`.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) profile: Option<PathBuf>,
+    #[arg(long = "login-file", global = true, value_name = "FILE")]
+    pub(crate) login_file: Option<PathBuf>,
 }
 
 /// What to do.

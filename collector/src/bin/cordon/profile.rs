@@ -136,7 +136,7 @@ fn unreadable(path: &Path, message: &str) -> Failure {
 
 /// What is given, or `$XDG_CONFIG_HOME/cordon/profile.toml`, or that below `~/.config`.
 fn path(access: &Access) -> anyhow::Result<PathBuf> {
-    let given = access.profile.clone().or_else(|| variable("CORDON_PROFILE").map(PathBuf::from));
+    let given = access.login_file.clone().or_else(|| variable("CORDON_PROFILE").map(PathBuf::from));
     if let Some(path) = given {
         return Ok(path);
     }

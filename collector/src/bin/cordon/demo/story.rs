@@ -106,8 +106,7 @@ fn break_in(cast: &mut Cast<'_>, site: &mut Site) -> anyhow::Result<Scene> {
         &format!("{verdict}{}", super::took(command.duration_ms)),
     )?;
     let rewritten = intruder::rewritten(scene.place()?)?;
-    cast.teller
-        .more(&format!("{rewritten} of {} documents were rewritten", site::DOCUMENTS));
+    cast.teller.more(&format!("{rewritten} of {} documents were rewritten", site::DOCUMENTS));
     anyhow::ensure!(
         verdict == "complete",
         "automation's kill was not complete: {:?}",

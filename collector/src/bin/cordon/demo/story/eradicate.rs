@@ -20,7 +20,8 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 /// What failed, or was left.
 pub(super) fn play(cast: &mut Cast<'_>, scene: &mut Scene) -> anyhow::Result<()> {
     evidence(cast, scene)?;
-    let program = std::fs::read(scene.place()?.path(intruder::PROGRAM)).context("find its program")?;
+    let program =
+        std::fs::read(scene.place()?.path(intruder::PROGRAM)).context("find its program")?;
     let sha256 = Sha256::of(&program).to_string();
     let hits = sweep(cast, scene, &sha256)?;
     ensure!(hits == 2, "the file is on two hosts, and was found on {hits}");
@@ -39,7 +40,9 @@ fn evidence(cast: &Cast<'_>, scene: &Scene) -> anyhow::Result<()> {
     let id = wait::until("the snapshot has arrived", ARRIVES_WITHIN, || {
         let listed = scene.tool.ask(&["evidence", "list"])?;
         let mut listed = listed.as_array().into_iter().flatten();
-        Ok(listed.find(|it| text(it, "state") == "complete").map(|it| text(it, "snapshot_id").to_owned()))
+        Ok(listed
+            .find(|it| text(it, "state") == "complete")
+            .map(|it| text(it, "snapshot_id").to_owned()))
     })?;
     let file = cast.ground.folder.join("evidence.tar.zst").display().to_string();
     scene.tool.run(&["evidence", "export", &id, "--out", &file])?;
@@ -53,7 +56,8 @@ fn sweep(cast: &Cast<'_>, scene: &Scene, sha256: &str) -> anyhow::Result<usize> 
     let of = [&scene.incident, "--sha256", sha256, "--path", intruder::PROGRAM, "--all"];
     let asked = [["sweep"].as_slice(), &of, &["--reason", "where else is it?"]].concat();
     let answers = scene.tool.order(&asked)?;
-    let is_hit = |it: &&Value| it.get("findings").and_then(Value::as_array).is_some_and(|it| !it.is_empty());
+    let is_hit =
+        |it: &&Value| it.get("findings").and_then(Value::as_array).is_some_and(|it| !it.is_empty());
     let (hits, all) = (answers.iter().filter(is_hit).count(), answers.len());
     let unanswered = answers.iter().filter(|it| text(it, "verdict").is_empty()).count();
     let clean = all - hits - unanswered;
@@ -86,11 +90,14 @@ fn remove(cast: &Cast<'_>, scene: &Scene) -> anyhow::Result<()> {
     ];
     for (what, order) in orders {
         let verdicts = scene.order(order, "a trace of the intruder")?;
-        let told: Vec<&str> = order.iter().skip(2).copied().filter(|it| it.starts_with('/')).collect();
+        let told: Vec<&str> =
+            order.iter().skip(2).copied().filter(|it| it.starts_with('/')).collect();
         cast.teller.step(what, &format!("{}: {}", told.join(" "), verdicts.join(", ")));
     }
     let place = scene.place()?;
-    for (file, line) in [(crontab.as_str(), intruder::CRON_LINE), (intruder::KEY_FILE, intruder::KEY_LINE)] {
+    for (file, line) in
+        [(crontab.as_str(), intruder::CRON_LINE), (intruder::KEY_FILE, intruder::KEY_LINE)]
+    {
         let left = std::fs::read_to_string(place.path(file)).unwrap_or_default();
         ensure!(!left.contains(line), "`{line}` is still in `{file}`");
     }
