@@ -157,7 +157,7 @@ mod tests {
     fn a_profile_is_its_owners_alone_and_reads_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/profile.toml");
-        let access = Access { profile: Some(path.clone()), ..Access::default() };
+        let access = Access { login_file: Some(path.clone()), ..Access::default() };
         assert!(read(&access).unwrap().is_none());
         let profile = Profile {
             url: "https://collector:7445".to_owned(),
@@ -174,7 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("profile.toml");
         cordon_shared::durable::write(&path, b"token = \"secret\" x", 0o600).unwrap();
-        let error = read(&Access { profile: Some(path), ..Access::default() }).unwrap_err();
+        let error = read(&Access { login_file: Some(path), ..Access::default() }).unwrap_err();
         let said = format!("{error:#}");
         assert!(said.contains("cordon login") && !said.contains("secret"), "{said}");
     }

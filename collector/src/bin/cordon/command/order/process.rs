@@ -1,6 +1,8 @@
 //! A process, found in what its host has told: the newest of that name in this boot, still running as
 //! far as is known, with the start time and the digest that the command is bound to.
 
+use std::{thread, time::Duration};
+
 use cordon_collector::api::view;
 use cordon_shared::{
     command::{
@@ -9,7 +11,7 @@ use cordon_shared::{
     },
     digest::Sha256,
     id::ProcessKey,
-    time::Timestamp,
+    time::{Clock as _, SystemClock, Timestamp},
 };
 use serde_json::Value;
 
@@ -26,6 +28,10 @@ use crate::{
 
 /// Events that are looked through for a pid, newest first (chosen: a few seconds of questions).
 const EVENTS_MAX: usize = 5_000;
+/// How long an event may take into the lake (chosen: twice its interval).
+const FILED_WITHIN: Duration = Duration::from_secs(5);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What is known of a process.
 struct Found {
@@ -60,14 +66,32 @@ pub(super) fn order(
     desk.finish(output)
 }
 
+/// Looks for as long as an event may be on its way into the lake: a detection is told before its event
+/// can be searched for.
 fn find(client: &Client, host: &view::Host, which: &Which) -> anyhow::Result<Found> {
+    let until = SystemClock.boottime().saturating_add(FILED_WITHIN);
+    loop {
+        let found = look(client, host, which)?;
+        if found.is_ok() || SystemClock.boottime() >= until {
+            return found.map_err(Into::into);
+        }
+        // Nobody unparks it: this is a pause between two looks.
+        thread::park_timeout(LOOK_EVERY);
+    }
+}
+
+fn look(
+    client: &Client,
+    host: &view::Host,
+    which: &Which,
+) -> anyhow::Result<Result<Found, Failure>> {
     let agent = ("agent", host.agent_id.clone());
     let last: Vec<Value> = client.list("/api/v1/events", &vec![agent.clone()], 1)?;
     let boot = last.first().and_then(|it| text(it, "/device/boot_uid"));
     let mut query = vec![agent, ("class", "1007".to_owned())];
     query.extend(which.uid.iter().map(|it| ("process_uid", it.clone())));
     let events: Vec<Value> = client.list("/api/v1/events", &query, EVENTS_MAX)?;
-    pick(&events, boot.as_deref(), which).map_err(Into::into)
+    Ok(pick(&events, boot.as_deref(), which))
 }
 
 /// The process that is meant, among events with the newest first.

@@ -1,9 +1,13 @@
 //! Containment: a person cuts the host off, and the far end counts.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use super::{
-    super::{Cast, far, probe, tool::text},
+    super::{
+        Cast,
+        far::{self, Far},
+        probe,
+    },
     Scene,
 };
 
@@ -13,29 +17,31 @@ use super::{
 /// What failed, or what got out.
 pub(super) fn play(cast: &mut Cast<'_>, scene: &mut Scene) -> anyhow::Result<()> {
     let before = heard(scene)?;
-    let incident = scene.incident.clone();
-    let name = scene.web.agent.to_string();
+    let (name, shell) = (scene.web.agent.to_string(), scene.shell.to_string());
     let reason = "an intruder has a shell";
-    let done =
-        scene.tool.order(&["isolate", &name, "--incident", &incident, "--reason", reason])?;
-    let verdict = done.first().map(|it| text(it, "verdict")).unwrap_or_default();
-    cast.teller.step("isolate", &format!("{verdict}: by a responder's key, from the command line"));
+    let verdicts = scene.order(&["suspend", &name, "--pid", &shell, "--tree"], reason)?;
+    cast.teller.step("suspend", &format!("the intruder's shell: {}", verdicts.join(", ")));
+    let verdicts = scene.order(&["isolate", &name], reason)?;
+    cast.teller.step("isolate", &format!("{}: {}", scene.web.name, verdicts.join(", ")));
     let after = heard(scene)?;
     let ways = probe::kinds(&before);
     cast.teller.more(&format!("the far end heard {} packets before: {ways}", before.len()));
     cast.teller
         .more(&format!("and {} since, of the same ways tried, over IPv4 and IPv6", after.len()));
     ensure!(after.is_empty(), "packets got out of an isolated host: {}", probe::kinds(&after));
-    // It may be said, and nobody hears it any more.
-    let told = scene.session.say("id\n");
-    let is_cut = told.is_err() || scene.session.hear(SILENT_FOR).is_empty();
-    ensure!(is_cut, "the intruder's shell still answers");
-    cast.teller.more("the intruder's shell answers no more");
+    ensure!(!is_connected(scene)?, "the intruder's connection is still there");
+    cast.teller.more("the intruder's connection is gone from the host");
     Ok(())
 }
 
-/// How long a shell that is not cut off takes to answer, many times over.
-const SILENT_FOR: std::time::Duration = std::time::Duration::from_millis(300);
+/// Whether the host has a connection that is open to the far end's port (`proc_pid_net(5)`).
+fn is_connected(scene: &Scene) -> anyhow::Result<bool> {
+    let table = scene.place()?.apart.within(|| {
+        std::fs::read_to_string("/proc/thread-self/net/tcp").context("read the connections")
+    })?;
+    let port = format!(":{:04X} 01", Far::address().port());
+    Ok(table.lines().any(|it| it.contains(&port)))
+}
 
 /// Tries every way out; what the far end heard of it.
 pub(super) fn heard(scene: &mut Scene) -> anyhow::Result<Vec<probe::Kind>> {

@@ -41,8 +41,8 @@ fn evidence(cast: &Cast<'_>, scene: &Scene) -> anyhow::Result<()> {
         let listed = scene.tool.ask(&["evidence", "list"])?;
         let mut listed = listed.as_array().into_iter().flatten();
         Ok(listed
-            .find(|it| text(it, "state") == "complete")
-            .map(|it| text(it, "snapshot_id").to_owned()))
+            .find(|it| text(it, "state") == "held")
+            .map(|it| text(it, "evidence_id").to_owned()))
     })?;
     let file = cast.ground.folder.join("evidence.tar.zst").display().to_string();
     scene.tool.run(&["evidence", "export", &id, "--out", &file])?;
