@@ -166,6 +166,10 @@ impl Walk<'_> {
             for entry in listed.flatten() {
                 let (path, Ok(met)) = (entry.path(), entry.metadata()) else { continue };
                 let is_left = met.is_file() && (self.over)().is_some();
+                // What was taken away is nowhere any more.
+                if met.is_dir() && path == self.door.quarantine {
+                    continue;
+                }
                 let is_out = met.dev() != device || folders.len() >= FOLDERS_MAX;
                 if is_left || (met.is_dir() && is_out) {
                     self.miss(&path);

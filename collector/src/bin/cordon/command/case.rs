@@ -17,8 +17,6 @@ pub(crate) fn detection(client: &Client, output: Output, show: &Show) -> anyhow:
     each::<view::Detection>(client, output, show, "/api/v1/detections")
 }
 
-}
-
 fn each<T: Row + serde::de::DeserializeOwned>(
     client: &Client,
     output: Output,

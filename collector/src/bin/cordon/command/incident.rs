@@ -3,7 +3,10 @@
 use cordon_collector::api::view;
 use serde::Serialize;
 
-use super::fleet::{listed, segment};
+use super::{
+    case::part,
+    fleet::{listed, segment},
+};
 use crate::{
     args::{
         Output,
@@ -263,11 +266,6 @@ fn ids<'a>(timeline: &'a [view::Entry], kind: &str) -> Vec<&'a str> {
     }
     ids.truncate(NAMED_MAX);
     ids
-}
-
-fn part<T: Row>(title: &str, items: &[T]) -> anyhow::Result<()> {
-    render::say(&format!("\n{title}"))?;
-    render::list(Output::Table, items)
 }
 
 #[cfg(test)]

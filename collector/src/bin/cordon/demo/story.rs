@@ -48,6 +48,8 @@ pub(super) fn play(cast: &mut Cast<'_>, site: &mut Site) -> anyhow::Result<()> {
     contain::play(cast, &mut scene)?;
     eradicate::play(cast, &mut scene)?;
     close::release(cast, &mut scene)?;
+    close::judge(cast, &scene)?;
+    close::close(cast, &scene)?;
     close::report(cast, &scene)
 }
 

@@ -2,10 +2,10 @@
 
 use std::{
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
 use super::{centre::Centre, ground::Ground};
@@ -13,6 +13,8 @@ use super::{centre::Centre, ground::Ground};
 const LOG: &str = "cordon";
 /// The exit code of what was done in part: its verdict says so too.
 const PARTIAL: i32 = 4;
+/// The exit code of what may not be done.
+const REFUSED: i32 = 3;
 
 /// See the module.
 pub(super) struct Tool {
@@ -55,21 +57,39 @@ impl Tool {
         Ok(given.as_array().cloned().unwrap_or_else(|| vec![given]))
     }
 
+    /// Asks for what may be refused; why it was, if so.
+    ///
+    /// # Errors
+    /// As [`Tool::ask`].
+    pub(super) fn refused(&self, arguments: &[&str]) -> anyhow::Result<Option<String>> {
+        let output = self.start(arguments)?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => Ok(None),
+            Some(REFUSED) => Ok(Some(said)),
+            _ => bail!("`cordon {}` ended with {}: {said}", arguments.join(" "), output.status),
+        }
+    }
+
     /// Runs it to its end, and gives what it printed.
     ///
     /// # Errors
     /// With what it said, when it fails.
-    #[expect(clippy::disallowed_methods, reason = "the demo starts programs")]
     pub(super) fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new(&self.program);
-        command.args(["--output", "json"]).args(arguments).stdin(Stdio::null());
-        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
-        let output = command.output().context("start `cordon`")?;
+        let output = self.start(arguments)?;
         let line = arguments.join(" ");
         let said = String::from_utf8_lossy(&output.stderr);
         let is_done = matches!(output.status.code(), Some(0 | PARTIAL));
         ensure!(is_done, "`cordon {line}` ended with {}: {said}", output.status);
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the demo starts programs")]
+    fn start(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(&self.program);
+        command.args(["--output", "json"]).args(arguments).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        command.output().context("start `cordon`")
     }
 }
 

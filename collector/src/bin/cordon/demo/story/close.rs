@@ -37,3 +37,37 @@ pub(super) fn report(cast: &mut Cast<'_>, scene: &Scene) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Says what people decided about the incident.
+///
+/// # Errors
+/// What failed.
+pub(super) fn judge(cast: &Cast<'_>, scene: &Scene) -> anyhow::Result<()> {
+    let id = &scene.incident;
+    scene.tool.run(&["incident", "assign", id, "responder"])?;
+    let reason = "a shell of the far end, and what it did";
+    scene.tool.run(&["incident", "verdict", id, "true_positive", "--reason", reason])?;
+    scene.tool.run(&["incident", "scope", id, "--add", &scene.db.agent.to_string()])?;
+    cast.teller.step("incident", "led by the responder, a true positive; db-1 is in scope");
+    Ok(())
+}
+
+/// Closes the incident: what its gates still wait for is said, and goes on record.
+///
+/// # Errors
+/// What failed.
+pub(super) fn close(cast: &Cast<'_>, scene: &Scene) -> anyhow::Result<()> {
+    let id = &scene.incident;
+    if let Some(refused) = scene.tool.refused(&["incident", "close", id])? {
+        cast.teller.step("close", "refused:");
+        for line in refused.lines() {
+            cast.teller.more(line.trim());
+        }
+        let reason = "the demo watches for seconds, where people watch for days";
+        scene.tool.run(&["incident", "close", id, "--override", reason])?;
+        cast.teller.step("close", "by override; its reason is on record and in the report");
+    } else {
+        cast.teller.step("close", "every gate was passed");
+    }
+    Ok(())
+}

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use cordon_shared::digest::Sha256;
+use anyhow::ensure;
 use serde_json::Value;
 
 use super::{
@@ -20,14 +19,11 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 /// What failed, or was left.
 pub(super) fn play(cast: &mut Cast<'_>, scene: &mut Scene) -> anyhow::Result<()> {
     evidence(cast, scene)?;
-    let program =
-        std::fs::read(scene.place()?.path(intruder::PROGRAM)).context("find its program")?;
-    let sha256 = Sha256::of(&program).to_string();
-    let hits = sweep(cast, scene, &sha256)?;
+    let hits = sweep(cast, scene)?;
     ensure!(hits == 2, "the file is on two hosts, and was found on {hits}");
     kill(cast, scene)?;
     remove(cast, scene)?;
-    let hits = sweep(cast, scene, &sha256)?;
+    let hits = sweep(cast, scene)?;
     ensure!(hits == 0, "the file is still on {hits} hosts");
     Ok(())
 }
@@ -52,8 +48,8 @@ fn evidence(cast: &Cast<'_>, scene: &Scene) -> anyhow::Result<()> {
 }
 
 /// Asks every host for a file; on how many it is.
-fn sweep(cast: &Cast<'_>, scene: &Scene, sha256: &str) -> anyhow::Result<usize> {
-    let of = [&scene.incident, "--sha256", sha256, "--path", intruder::PROGRAM, "--all"];
+fn sweep(cast: &Cast<'_>, scene: &Scene) -> anyhow::Result<usize> {
+    let of = [&scene.incident, "--path", intruder::PROGRAM, "--all"];
     let asked = [["sweep"].as_slice(), &of, &["--reason", "where else is it?"]].concat();
     let answers = scene.tool.order(&asked)?;
     let is_hit =
