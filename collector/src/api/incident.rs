@@ -147,7 +147,10 @@ fn follow(
 }
 
 /// An incident with everything that people decide by.
-async fn whole(api: &Api, id: IncidentId) -> Result<Json<view::WholeIncident>, ApiError> {
+pub(super) async fn whole(
+    api: &Api,
+    id: IncidentId,
+) -> Result<Json<view::WholeIncident>, ApiError> {
     let (parts, facts) = read(api, id).await?;
     Ok(Json(shape::whole(&parts, &facts)))
 }

@@ -2,6 +2,8 @@
 //!
 //! It holds command lines and names of persons, as events do, and needs the same right.
 
+mod case;
+
 use std::sync::Arc;
 
 use axum::{
@@ -91,6 +93,7 @@ pub(super) async fn gather(api: &Api, id: &str, principal: &Principal) -> Result
             host.standing = Said::new(format!("{}, not connected", host.standing));
         }
     }
+    case::add(&mut facts, &super::incident::whole(api, incident).await?.0);
     Ok(facts)
 }
 

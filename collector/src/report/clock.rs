@@ -125,6 +125,10 @@ fn contained(facts: &Facts) -> Ended {
         if host.exempt.is_some() {
             continue;
         }
+        let is_done = phase.is_some_and(|it| it.state == PhaseState::Done);
+        if host.is_contained == Some(false) && !is_done {
+            return Err(format!("{}: {}", host.name, host.containment));
+        }
         last = last.max(Some(host_contained(facts, host)?));
     }
     match last {

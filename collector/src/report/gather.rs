@@ -75,6 +75,7 @@ pub async fn state(store: &Store, asked: &Asked) -> Result<Facts, StoreError> {
         timeline,
         processes: Vec::new(),
         indicators: Vec::new(),
+        sweeps: Vec::new(),
         gaps: Vec::new(),
         evidence,
         tasks: Vec::new(),
@@ -157,8 +158,7 @@ fn host(row: &AgentRow) -> Host {
         system: Said::new(format!("{}, Linux {}", row.host.facts.os, row.host.facts.kernel)),
         standing: Said::new(row.standing.as_str()),
         last_seen: row.last_seen,
-        exempt: None,
-        phases: Said::default(),
+        ..Host::default()
     }
 }
 
@@ -170,18 +170,33 @@ pub fn incident(row: &IncidentRow) -> Incident {
         title: Said::new(row.title.as_str()),
         severity: row.severity,
         state: Said::new(row.state.as_str()),
-        verdict: None,
-        lead: None,
+        verdict: verdict(row),
+        lead: row.lead.as_deref().map(Said::new),
         opened: row.opened,
         updated: row.updated,
     }
+}
+
+/// What it was judged to be, why and by whom.
+fn verdict(row: &IncidentRow) -> Option<Said> {
+    let verdict = row.verdict?.as_str().replace('_', " ");
+    let reason = row.verdict_reason.as_ref().filter(|it| !it.is_empty());
+    let reason = reason.map_or_else(String::new, |it| format!(": {it}"));
+    let by = row.verdict_by.as_ref().map_or_else(String::new, |it| format!(" ({it})"));
+    Some(Said::new(format!("{verdict}{reason}{by}")))
 }
 
 /// Its six phases.
 #[must_use]
 pub fn phases(row: &IncidentRow) -> Vec<PhaseFacts> {
     let phases = Phase::ALL.into_iter().zip(row.phases);
-    let phase = |(phase, (state, since))| PhaseFacts { phase, state, since, needs: Vec::new() };
+    let phase = |(phase, (state, since))| PhaseFacts {
+        phase,
+        state,
+        since,
+        needs: Vec::new(),
+        rests_on: Vec::new(),
+    };
     phases.map(phase).collect()
 }
 

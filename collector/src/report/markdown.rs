@@ -129,12 +129,19 @@ fn clocks(page: &mut String, it: &Report) {
 
 fn phases(page: &mut String, facts: &Facts) {
     let row = |it: &super::model::PhaseFacts| {
-        let needs = said::listed(&it.needs, 12);
+        let needs = if it.needs.is_empty() { &it.rests_on } else { &it.needs };
+        let needs = said::listed(needs, 12);
         let (phase, state) = (remain::spoken(it.phase).to_owned(), it.state.as_str().to_owned());
         vec![phase, state, it.since.to_string(), plain(&Said::new(needs))]
     };
     let rows: Vec<_> = facts.phases.iter().map(row).collect();
-    table(page, "Phases and gates", &["Phase", "State", "Since", "Would close it"], &rows, "");
+    table(
+        page,
+        "Phases and gates",
+        &["Phase", "State", "Since", "Would close it, or closed it"],
+        &rows,
+        "",
+    );
     for it in &facts.overrides {
         let (actor, text) = (plain(&it.actor), plain(&it.text));
         line(page, &format!("Closed with an open gate: {} by {actor}: {text}", it.at));
@@ -195,6 +202,10 @@ fn tables(page: &mut String, facts: &Facts) {
         .map(|it| vec![it.kind.to_owned(), code(&it.value), plain(&it.source)]);
     let empty = "The events of this incident name none.";
     table(page, "Indicators", &["Kind", "Value", "Seen"], &rows(indicators.collect()), empty);
+    if !facts.sweeps.is_empty() {
+        line(page, "What the fleet answered:");
+        bullets(page, &facts.sweeps);
+    }
     let gaps = facts.gaps.iter().map(|it| {
         let times = [it.from.to_string(), it.until.to_string()];
         let rest = [host(&it.agent_id), plain(&it.cause), it.spoken()];

@@ -62,6 +62,8 @@ pub struct Facts {
     pub processes: Vec<Process>,
     /// What to look for elsewhere.
     pub indicators: Vec<Indicator>,
+    /// What the fleet answered about them, in sentences.
+    pub sweeps: Vec<Said>,
     /// When hosts were blind.
     pub gaps: Vec<Gap>,
     /// What is kept as evidence.
@@ -112,6 +114,8 @@ pub struct PhaseFacts {
     pub since: Timestamp,
     /// What would move it; empty when nothing is missing.
     pub needs: Vec<Said>,
+    /// What is there.
+    pub rests_on: Vec<Said>,
 }
 
 /// A host in scope.
@@ -134,6 +138,10 @@ pub struct Host {
     pub exempt: Option<Said>,
     /// Its own phases, in words.
     pub phases: Said,
+    /// Whether it is proved contained, by its gate; absent where no gate was asked.
+    pub is_contained: Option<bool>,
+    /// By what it is, or why it is not.
+    pub containment: Said,
 }
 
 /// What a rule found.

@@ -299,8 +299,14 @@ impl Finds {
         }
         let processes = self.order.iter().filter_map(|uid| self.processes.remove(uid));
         facts.processes = processes.collect();
-        self.indicators.sort();
-        facts.indicators = self.indicators;
+        for it in self.indicators {
+            let is_known =
+                facts.indicators.iter().any(|k| k.kind == it.kind && k.value == it.value);
+            if !is_known {
+                facts.indicators.push(it);
+            }
+        }
+        facts.indicators.sort();
         self.gaps.sort_by_key(|it| it.from);
         facts.gaps = self.gaps;
         facts.unread.extend(self.unread.into_iter().map(Said::new));

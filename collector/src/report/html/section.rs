@@ -86,7 +86,9 @@ pub fn phases(facts: &Facts) -> Markup {
                 _ => "flat",
             };
             let needs = html! {
-                @if it.needs.is_empty() { span.quiet { "–" } } @else { (list(&it.needs, 12)) }
+                @if !it.needs.is_empty() { (list(&it.needs, 12)) }
+                @else if it.rests_on.is_empty() { span.quiet { "–" } }
+                @else { (badge("good", "rests on")) (list(&it.rests_on, 12)) }
             };
             let since = html! {
                 @if it.state.as_str() == "pending" { span.quiet { "–" } } @else { (time(it.since)) }
@@ -98,7 +100,7 @@ pub fn phases(facts: &Facts) -> Markup {
     html! {
         section {
             h2 { "Phases and gates" }
-            (table(&["Phase", "State", "Since", "What would close it"], &rows, ""))
+            (table(&["Phase", "State", "Since", "What would close it, or closed it"], &rows, ""))
             @if !facts.overrides.is_empty() {
                 h3 { "Closed with an open gate" }
                 @let rows: Vec<_> = facts.overrides.iter().map(|it| {
@@ -132,6 +134,7 @@ pub fn hosts(facts: &Facts) -> Markup {
                 (it.standing)
                 @if held > 0 { " " (badge("warn", &format!("{held} held"))) }
                 @if !it.phases.is_empty() { br; (it.phases) }
+                @if !it.containment.is_empty() { br; (it.containment) }
                 @if let Some(why) = &it.exempt { br; (why) }
             };
             let seen = html! { @if let Some(at) = it.last_seen { (time(at)) } @else { "never" } };
@@ -191,6 +194,7 @@ pub fn indicators(facts: &Facts) -> Markup {
             h2 { "Indicators" }
             p.note { "What the processes of this incident were, touched and reached. Not each is hostile: judge before you sweep." }
             (table(&["Kind", "Value", "Seen"], &rows, empty))
+            @if !facts.sweeps.is_empty() { h3 { "What the fleet answered" } (list(&facts.sweeps, 8)) }
         }
     }
 }

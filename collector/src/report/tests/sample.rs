@@ -76,8 +76,7 @@ fn hosts() -> Vec<Host> {
         system: "Debian GNU/Linux 12, Linux 6.1".into(),
         standing: "approved, connected".into(),
         last_seen: Some(at(59_000)),
-        exempt: None,
-        phases: Said::default(),
+        ..Host::default()
     }]
 }
 
@@ -112,8 +111,13 @@ fn timeline() -> Vec<Entry> {
 }
 
 fn phases() -> Vec<PhaseFacts> {
-    let phase =
-        |(phase, (state, ms))| PhaseFacts { phase, state, since: at(ms), needs: Vec::new() };
+    let phase = |(phase, (state, ms))| PhaseFacts {
+        phase,
+        state,
+        since: at(ms),
+        needs: Vec::new(),
+        rests_on: Vec::new(),
+    };
     let states = [
         (PhaseState::Pending, 22),
         (PhaseState::Active, 22),
@@ -166,6 +170,7 @@ pub(crate) fn facts() -> Facts {
             Indicator { kind: "address", value: "198.51.100.7".into(), source: "sh: open".into() },
             Indicator { kind: "path", value: "/tmp/.x".into(), source: "sh: create".into() },
         ],
+        sweeps: vec!["1 hit (db-2), 1 clean (web-1), 0 unanswered".into()],
         gaps: vec![Gap {
             agent_id: WEB.to_owned(),
             cause: "kernel_buffer".into(),
@@ -232,7 +237,7 @@ pub(crate) fn hostile() -> Facts {
     for it in &mut facts.hosts {
         (it.name, it.tier, it.system, it.standing, it.phases) =
             (said(), said(), said(), said(), said());
-        it.exempt = Some(said());
+        (it.exempt, it.containment) = (Some(said()), said());
     }
     for it in &mut facts.detections {
         (it.title, it.summary, it.rule_id) = (said(), said(), said());
@@ -266,8 +271,8 @@ pub(crate) fn hostile() -> Facts {
         (it.actor, it.text) = (said(), said());
     }
     for it in &mut facts.phases {
-        it.needs = vec![said()];
+        (it.needs, it.rests_on) = (vec![said()], vec![said()]);
     }
-    facts.unread = vec![said()];
+    (facts.unread, facts.sweeps) = (vec![said()], vec![said()]);
     facts
 }
