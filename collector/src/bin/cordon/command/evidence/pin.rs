@@ -76,7 +76,7 @@ mod tests {
     fn a_key_is_pinned_at_first_sight_and_another_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let profile = Some(folder.path().join("profile.toml"));
-        let access = Access { profile, ..Access::default() };
+        let access = Access { login_file: profile, ..Access::default() };
         let (agent, key) = (test_support::agent(), order::key(4).public());
         assert_eq!(known(&access, agent).unwrap(), None);
         assert_eq!(first_sight(&access, agent, key).unwrap(), key);
