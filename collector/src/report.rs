@@ -27,5 +27,7 @@ pub mod said;
 
 pub mod summary;
 
+mod written;
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,7 +1,7 @@
 //! From commands and receipts as they lie in the store to the facts that gates look at.
 //!
-//! On the road: the API reads [`IncidentParts`]; [`facts`] makes [`gate::Facts`] of them. Pure. A receipt
-//! was proved when it was kept; what does not read is no evidence for anything.
+//! On the road: the API reads [`IncidentParts`]; [`facts`] makes [`super::gate::Facts`] of them. Pure.
+//! A receipt was proved when it was kept; what does not read is no evidence for anything.
 
 mod order;
 mod sweep;

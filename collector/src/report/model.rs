@@ -9,9 +9,9 @@ use cordon_shared::{
     incident::{Phase, PhaseState},
     time::Timestamp,
 };
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::{clock, remain, said::Said, summary};
+use super::{clock, remain, said::Said, summary, written};
 
 /// A report, whole.
 #[derive(Clone, Debug, Serialize)]
@@ -42,7 +42,7 @@ impl Report {
 #[derive(Clone, Debug, Serialize)]
 pub struct Facts {
     /// When the report was made.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub made: Timestamp,
     /// For whom it was made.
     pub made_for: Said,
@@ -84,7 +84,7 @@ pub struct Incident {
     /// What it is about.
     pub title: Said,
     /// The highest of its detections.
-    #[serde(serialize_with = "severity")]
+    #[serde(serialize_with = "written::severity")]
     pub severity: Severity,
     /// `open` or `closed`.
     pub state: Said,
@@ -93,10 +93,10 @@ pub struct Incident {
     /// Who leads it.
     pub lead: Option<Said>,
     /// When it was opened.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub opened: Timestamp,
     /// When something last happened.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub updated: Timestamp,
 }
 
@@ -104,13 +104,13 @@ pub struct Incident {
 #[derive(Clone, Debug, Serialize)]
 pub struct PhaseFacts {
     /// Which.
-    #[serde(serialize_with = "phase")]
+    #[serde(serialize_with = "written::phase")]
     pub phase: Phase,
     /// How far it is.
-    #[serde(serialize_with = "phase_state")]
+    #[serde(serialize_with = "written::phase_state")]
     pub state: PhaseState,
     /// Since when.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub since: Timestamp,
     /// What would move it; empty when nothing is missing.
     pub needs: Vec<Said>,
@@ -132,7 +132,7 @@ pub struct Host {
     /// `approved`, `revoked`, …; `connected` or not.
     pub standing: Said,
     /// When it last spoke.
-    #[serde(serialize_with = "time_maybe")]
+    #[serde(serialize_with = "written::time_maybe")]
     pub last_seen: Option<Timestamp>,
     /// Why nothing has to be done on it to contain it, and who said so.
     pub exempt: Option<Said>,
@@ -154,7 +154,7 @@ pub struct Detection {
     /// The rule's id.
     pub rule_id: Said,
     /// Its level.
-    #[serde(serialize_with = "severity")]
+    #[serde(serialize_with = "written::severity")]
     pub severity: Severity,
     /// ATT&CK techniques.
     pub techniques: Vec<Said>,
@@ -169,13 +169,13 @@ pub struct Detection {
     /// How many events.
     pub count: u64,
     /// When the first happened.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub first: Timestamp,
     /// When the last happened.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub last: Timestamp,
     /// When it was found.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub found: Timestamp,
 }
 
@@ -209,10 +209,10 @@ pub struct Command {
     /// How long what it does lasts, in words.
     pub lease: Option<Said>,
     /// When it was signed.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub issued: Timestamp,
     /// When the receipt came.
-    #[serde(serialize_with = "time_maybe")]
+    #[serde(serialize_with = "written::time_maybe")]
     pub closed: Option<Timestamp>,
     /// The event that carried the receipt.
     pub receipt_event_id: Option<String>,
@@ -224,7 +224,7 @@ pub struct Entry {
     /// Rises by one.
     pub number: u64,
     /// When it happened.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub at: Timestamp,
     /// `detection`, `command`, `receipt`, `phase`, …
     pub kind: Said,
@@ -258,10 +258,10 @@ pub struct Process {
     /// As whom.
     pub user: Said,
     /// When it was launched.
-    #[serde(serialize_with = "time_maybe")]
+    #[serde(serialize_with = "written::time_maybe")]
     pub launched: Option<Timestamp>,
     /// When it ended.
-    #[serde(serialize_with = "time_maybe")]
+    #[serde(serialize_with = "written::time_maybe")]
     pub ended: Option<Timestamp>,
     /// How it ended: `exit 0`, `signal 9`.
     pub ending: Option<Said>,
@@ -294,10 +294,10 @@ pub struct Gap {
     /// Whether that is all of them.
     pub is_count_exact: bool,
     /// Since when.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub from: Timestamp,
     /// Until when.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub until: Timestamp,
 }
 
@@ -331,7 +331,7 @@ pub struct Task {
 #[derive(Clone, Debug, Serialize)]
 pub struct Override {
     /// When.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "written::time")]
     pub at: Timestamp,
     /// Who.
     pub actor: Said,
@@ -381,27 +381,4 @@ impl Facts {
     pub fn is_closed(&self) -> bool {
         self.incident.state.as_str() == "closed"
     }
-}
-
-fn time<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
-}
-
-fn time_maybe<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serializer.collect_str(at),
-        None => serializer.serialize_none(),
-    }
-}
-
-fn severity<S: Serializer>(it: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(it.as_str())
-}
-
-fn phase<S: Serializer>(it: &Phase, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(it.as_str())
-}
-
-fn phase_state<S: Serializer>(it: &PhaseState, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(it.as_str())
 }

@@ -2,7 +2,7 @@
 //! each is resolved here to the exact thing that is meant, shown, signed and answered for.
 //!
 //! A process is looked up in what its host has told ([`process`]), a file is asked for on the host
-//! itself first ([`file`]): what is signed names a start time or an inode and a digest, and never the
+//! itself first ([`mod@file`]): what is signed names a start time or an inode and a digest, and never the
 //! next process of that pid or another file at that path.
 
 mod file;
