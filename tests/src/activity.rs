@@ -25,6 +25,9 @@ pub struct Done {
     pub count: u64,
     /// How long they took.
     pub elapsed_ms: u64,
+    /// How long each shell that was caught lived, in microseconds: from before its launch to its end.
+    #[serde(default)]
+    pub lived_us: Vec<u64>,
 }
 
 impl Done {
@@ -156,7 +159,7 @@ mod tests {
 
     #[test]
     fn markers_are_numbered_from_0() {
-        let done = Done { marker: "a".to_owned(), count: 2, elapsed_ms: 0 };
+        let done = Done { marker: "a".to_owned(), count: 2, elapsed_ms: 0, lived_us: Vec::new() };
         assert_eq!(done.markers().collect::<Vec<_>>(), ["a-0", "a-1"]);
     }
 }

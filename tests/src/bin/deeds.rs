@@ -11,16 +11,15 @@ use std::{
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, ExitCode, ExitStatus, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::Parser;
 use cordon_shared::time::{Clock, SystemClock};
-use cordon_tests::{
-    activity::{Deed, Done, LAUNCHED},
-    wait,
-};
+use cordon_tests::activity::{Deed, Done, LAUNCHED};
 
 #[derive(Parser)]
 struct Args {
@@ -59,6 +58,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
     let begin = SystemClock.boottime();
+    let mut lived_us = Vec::new();
     for index in 0..args.count {
         let marker = format!("{}-{index}", args.marker);
         match args.deed {
@@ -66,21 +66,22 @@ fn run(args: &Args) -> anyhow::Result<()> {
             Deed::File => churn(&args.folder, &marker)?,
             Deed::Connect => connect(&listener)?,
             Deed::SocketShell => {
-                let status = socket_shell(&listener, &format!(": {marker}"))?;
+                let (status, _) = socket_shell(&listener, &format!(": {marker}"))?;
                 ensure!(status.success(), "the shell ended with {status}");
             }
             Deed::CaughtShell => {
-                let status = socket_shell(&listener, &format!("read it; : {marker}"))?;
+                let (status, lived) = socket_shell(&listener, &format!("read it; : {marker}"))?;
                 ensure!(
                     status.signal() == Some(9),
                     "nobody killed the shell: it ended with {status}"
                 );
+                lived_us.push(u64::try_from(lived.as_micros()).unwrap_or(u64::MAX));
             }
         }
     }
     let elapsed = SystemClock.boottime().since(begin);
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    let done = Done { marker: args.marker.clone(), count: args.count, elapsed_ms };
+    let done = Done { marker: args.marker.clone(), count: args.count, elapsed_ms, lived_us };
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&done)?).context("say what was done")
 }
 
@@ -113,11 +114,13 @@ fn pair(listener: &TcpListener) -> anyhow::Result<(TcpStream, TcpStream)> {
     Ok((caller, target))
 }
 
-/// Runs a shell on a socket to its end, for which nobody waits longer than [`PATIENCE`].
+/// Runs a shell on a socket to its end, for which nobody waits longer than [`PATIENCE`]; how it ended,
+/// and how long it lived.
 #[expect(clippy::disallowed_methods, reason = "tests start programs")]
-fn socket_shell(listener: &TcpListener, script: &str) -> anyhow::Result<ExitStatus> {
+fn socket_shell(listener: &TcpListener, script: &str) -> anyhow::Result<(ExitStatus, Duration)> {
     let (caller, target) = pair(listener)?;
     let end = |it: &TcpStream| anyhow::Ok(Stdio::from(OwnedFd::from(it.try_clone()?)));
+    let begin = SystemClock.boottime();
     let mut shell = Command::new("/bin/sh")
         .args([OsString::from("-c"), OsString::from(script)])
         .stdin(end(&caller)?)
@@ -126,12 +129,15 @@ fn socket_shell(listener: &TcpListener, script: &str) -> anyhow::Result<ExitStat
         .spawn()
         .context("launch a shell")?;
     drop(caller);
-    let mut ended =
-        || shell.try_wait().map_err(|it| it.to_string())?.ok_or_else(|| "it runs".to_owned());
-    if let Ok(status) = wait::until("the shell ends", PATIENCE, &mut ended) {
-        return Ok(status);
-    }
     // It reads from the socket: what is closed ends it.
-    drop(target);
-    wait::until("the shell ends", PATIENCE, ended)
+    let (ended, patience) = mpsc::channel::<()>();
+    let closer = thread::spawn(move || {
+        let is_late = patience.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        drop((is_late, target));
+    });
+    let status = shell.wait().context("wait for a shell")?;
+    let lived = SystemClock.boottime().since(begin);
+    drop(ended);
+    closer.join().map_err(|_panic| anyhow!("the closing thread is gone"))?;
+    Ok((status, lived))
 }
