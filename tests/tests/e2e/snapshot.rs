@@ -177,6 +177,12 @@ fn a_snapshot_is_ordered_taken_exported_and_verified_and_one_flipped_byte_is_nam
     knows_the_keyring(&agent);
     let sleeper = agent.inside(Launch::new("sleeper", "sleep").args(["300"]));
     let sleeper = sleeper.start(testbed.logs()).unwrap();
+    // It is of the host from when it sleeps: before that it is a shell on its way in.
+    let comm = format!("/proc/{}/comm", sleeper.pid());
+    wait::until_so("the sleeper sleeps", SOON, || {
+        fs::read_to_string(&comm).is_ok_and(|it| it.trim() == "sleep")
+    })
+    .unwrap();
     let command = bob.order(&agent, vec![key_of(sleeper.pid())]);
     let receipt = bob.receipt(&command);
     assert_eq!(receipt["verdict"], "complete", "{receipt}");
