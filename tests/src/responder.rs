@@ -1,15 +1,26 @@
 //! People who respond: keys of their own, the responders' tool, and the files of a collector that
 //! they may find in hostile hands.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, ensure};
-use cordon_shared::{crypto::signing::SigningKey, keyring::author};
+use cordon_shared::{
+    command::{
+        Command, Delivery,
+        action::Action,
+        target::{Target, Tree},
+    },
+    crypto::signing::SigningKey,
+    entropy::SystemEntropy,
+    id::{AgentId, CommandId, ProcessKey},
+    keyring::author,
+    time::{Clock, SystemClock},
+    wire,
+};
 use serde_json::Value;
 
 use crate::{
-    binary::Program,
-    child::{Launch, Output},
+    child::Launch,
     testbed::{SOON, Testbed},
 };
 
@@ -35,7 +46,8 @@ pub fn respond<const COUNT: usize>(
     let mut members = String::new();
     for it in &people {
         let folder = it.key.parent().context("a key is in a folder")?.display().to_string();
-        run(testbed, &["key", "new", "--name", it.name, "--out", &folder])?.expect_success()?;
+        let made = testbed.cordon()?.args(["key", "new", "--name", it.name, "--out", &folder]);
+        made.run(SOON)?.expect_success()?;
         let public = std::fs::read_to_string(it.key.with_extension("pub"));
         let public = public.context("read a public key")?;
         let public = public.lines().next().context("a public key is a line")?.to_owned();
@@ -48,21 +60,6 @@ pub fn respond<const COUNT: usize>(
     let newer = |draft: String| draft.replace("\nversion = 1\n", "\nversion = 2\n") + &members;
     testbed.collector().sign_keyring(newer)?;
     Ok(people)
-}
-
-/// Runs the responders' tool as whoever may read everything.
-///
-/// # Errors
-/// When it cannot be run.
-pub fn run(testbed: &Testbed, arguments: &[&str]) -> anyhow::Result<Output> {
-    let data = |name: &str| testbed.collector().data().join(name);
-    let token = std::fs::read_to_string(data("admin.token")).context("read the token")?;
-    Launch::new("cordon", Program::Cordon.path()?)
-        .env("CORDON_URL", testbed.api().url())
-        .env("CORDON_CA", data("pki/authority.pem"))
-        .env("CORDON_TOKEN", token.trim())
-        .args(arguments)
-        .run(SOON)
 }
 
 /// What an order came to.
@@ -91,7 +88,8 @@ impl Responder {
     /// When the tool cannot be run.
     pub fn order(&self, testbed: &Testbed, arguments: &[&str]) -> anyhow::Result<Ordered> {
         let key = self.key.display().to_string();
-        let done = run(testbed, &[arguments, &["--key", &key, "--output", "json"]].concat())?;
+        let ordered = testbed.cordon()?.args(arguments);
+        let done = ordered.args(["--key", &key, "--output", "json"]).run(SOON)?;
         let shown = serde_json::from_str(&done.stdout).unwrap_or_default();
         Ok(Ordered { code: done.status.code(), shown, said: done.stderr })
     }
@@ -103,6 +101,72 @@ impl Responder {
     pub fn key(&self) -> anyhow::Result<SigningKey> {
         author::read_key(&self.key).context("read a key")
     }
+}
+
+/// The one host of an agent, as a command names it.
+///
+/// # Errors
+/// When the collector does not know it.
+pub fn target(testbed: &Testbed, agent: &str) -> anyhow::Result<Target> {
+    let host = testbed.api().host(agent)?;
+    let text = |name: &str| host[name].as_str().unwrap_or_default().to_owned();
+    let agent = AgentId::parse(agent).context("read an agent's id")?;
+    Ok(Target { agent, host_name: text("name"), host_tier: text("tier") })
+}
+
+/// A command for one host, signed after `change` has had its say; it lives ten minutes.
+///
+/// # Errors
+/// None that a test could cause.
+pub fn signed(
+    action: Action,
+    target: Target,
+    by: &SigningKey,
+    change: impl FnOnce(&mut Command),
+) -> anyhow::Result<Delivery> {
+    let tree = Tree::new(vec![target]).context("make a target")?;
+    let now = SystemClock.now();
+    let mut command = Command {
+        id: CommandId::random(&SystemClock, &SystemEntropy),
+        incident: None,
+        targets: tree.root(),
+        issued: now,
+        not_before: now.saturating_sub(Duration::from_secs(10)),
+        expires: now.saturating_add(Duration::from_secs(600)),
+        lease: None,
+        preconditions: Vec::new(),
+        supersedes: None,
+        citation: None,
+        overrides: Vec::new(),
+        is_dry_run: false,
+        reason: String::new(),
+        action,
+    };
+    change(&mut command);
+    let (_, proof) = tree.proofs().next().context("make a target")?;
+    Ok(Delivery { signed: wire::command::sign(&command, by), proof })
+}
+
+/// State and start time of a process (proc(5)).
+///
+/// # Errors
+/// When it is gone.
+pub fn stat(pid: u32) -> anyhow::Result<(String, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("find a process")?;
+    // The name may hold spaces and parentheses, so it ends at the last one.
+    let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let state = fields.first().context("read a process's state")?;
+    let start_ticks = fields.get(19).context("read a process's start")?.parse()?;
+    Ok(((*state).to_owned(), start_ticks))
+}
+
+/// A process, as a command names it.
+///
+/// # Errors
+/// When it is gone.
+pub fn process(pid: u32) -> anyhow::Result<ProcessKey> {
+    Ok(ProcessKey { pid, start_ticks: stat(pid)?.1 })
 }
 
 /// Changes the state of a collector behind its back: what whoever owns its machine can do.

@@ -14,6 +14,7 @@
 mod agent;
 mod api;
 mod collector;
+mod person;
 
 use std::{
     path::{Path, PathBuf},
@@ -29,6 +30,7 @@ pub use self::{
     agent::{Agent, Plan},
     api::Api,
     collector::{Addresses, Collector},
+    person::SHELL_RULE,
 };
 use crate::{
     cgroup::Cgroup,

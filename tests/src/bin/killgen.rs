@@ -16,12 +16,8 @@ use clap::Parser;
 use cordon_tests::{
     activity::Deed,
     histogram::Histogram,
-    testbed::{Agent, SOON, Testbed},
-    wait,
+    testbed::{SOON, Testbed},
 };
-
-/// "Shell with a socket as its standard input and output".
-const RULE: &str = "2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6";
 
 #[derive(Parser)]
 struct Args {
@@ -48,7 +44,10 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let before = load();
     let testbed = Testbed::start()?;
     let agent = testbed.agent("web-1")?;
-    arm(&testbed, &agent)?;
+    // With a total that is enough for all.
+    let wide = |draft: String| draft.replace("kills_per_hour = 60\n", "kills_per_hour = 2000\n");
+    testbed.collector().arm_with(&testbed.shell_rule()?, wide)?;
+    agent.knows_the_second_keyring()?;
     // The first of everything is not what is measured.
     agent.does(Deed::CaughtShell, "warm", 3, SOON)?;
     let patience = Duration::from_secs(30 + args.count);
@@ -71,20 +70,4 @@ fn run(args: &Args) -> anyhow::Result<()> {
         load().trim(),
     )
     .context("print the table")
-}
-
-/// Arms the rule, with a total that is enough for all.
-fn arm(testbed: &Testbed, agent: &Agent) -> anyhow::Result<()> {
-    let rules = testbed.api().get("/api/v1/rules")?;
-    let mut rules = rules["items"].as_array().into_iter().flatten();
-    let rule = rules.find(|it| it["rule_id"] == RULE).context("find the rule")?;
-    let sha256 = rule["sha256"].as_str().context("read the rule's digest")?;
-    testbed.collector().sign_keyring(|draft| {
-        let newer = draft.replace("\nversion = 1\n", "\nversion = 2\n");
-        let wide = newer.replace("kills_per_hour = 60\n", "kills_per_hour = 2000\n");
-        format!("{wide}\n[[members.armed]]\nrule = \"{RULE}\"\nsha256 = \"{sha256}\"\n")
-    })?;
-    wait::until_so("the agent has the keyring that arms the rule", SOON, || {
-        agent.log().is_ok_and(|it| it.contains("took keyring (2, 2)"))
-    })
 }

@@ -122,10 +122,23 @@ impl Collector {
     /// # Errors
     /// What the programs said.
     pub fn arm(&self, rule: &Value) -> anyhow::Result<()> {
+        self.arm_with(rule, |draft| draft)
+    }
+
+    /// The same in a keyring that `change` has had its say about.
+    ///
+    /// # Errors
+    /// What the programs said.
+    pub fn arm_with(
+        &self,
+        rule: &Value,
+        change: impl FnOnce(String) -> String,
+    ) -> anyhow::Result<()> {
         let (id, sha256) = (text(rule, "rule_id")?, text(rule, "sha256")?);
         self.sign_keyring(|draft| {
             // Policy and members both: a draft is signed anew with the time of its signing.
             let newer = draft.replace("\nversion = 1\n", "\nversion = 2\n");
+            let newer = change(newer);
             format!("{newer}\n[[members.armed]]\nrule = \"{id}\"\nsha256 = \"{sha256}\"\n")
         })
     }

@@ -6,26 +6,17 @@ use cordon_tests::{
     activity::{self, Deed},
     child::degraded,
     oracle::Generated,
-    testbed::{Agent, SOON, Testbed},
+    testbed::{Agent, SHELL_RULE, SOON, Testbed},
     wait,
 };
 use serde_json::Value;
 
 const A_WHILE: Duration = Duration::from_secs(60);
 
-/// "Shell with a socket as its standard input and output".
-const RULE: &str = "2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6";
-
-/// All of a list.
-fn items(testbed: &Testbed, path: &str) -> Vec<Value> {
-    let list = testbed.api().get(path).unwrap();
-    list["items"].as_array().unwrap().clone()
-}
-
 /// The one thing of a list, once it is as it should be.
 fn only(testbed: &Testbed, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     let found = wait::until(&format!("`{path}` has the one"), SOON, || {
-        let all = items(testbed, path);
+        let all = testbed.items(path).unwrap();
         match all.as_slice() {
             [one] if is_it(one) => Ok(one.clone()),
             other => Err(format!("{other:?}")),
@@ -38,19 +29,13 @@ fn only(testbed: &Testbed, path: &str, is_it: impl Fn(&Value) -> bool) -> Value 
 fn armed() -> (Testbed, Agent) {
     let testbed = Testbed::start().unwrap();
     let agent = testbed.agent("web-1").unwrap();
-    let rules = items(&testbed, "/api/v1/rules");
-    let rule = rules.iter().find(|it| it["rule_id"] == RULE).unwrap();
-    testbed.collector().arm(rule).unwrap();
-    wait::until_so("the agent has the keyring that arms the rule", SOON, || {
-        agent.log().is_ok_and(|it| it.contains("took keyring (2, 2)"))
-    })
-    .unwrap();
+    testbed.arm_shell_rule(&agent).unwrap();
     (testbed, agent)
 }
 
 /// One detection, one incident, one kill that is complete, one receipt; all of one another.
 fn judge(mut testbed: Testbed, mut agent: Agent) {
-    let detection = only(&testbed, "/api/v1/detections", |it| it["rule_id"] == RULE);
+    let detection = only(&testbed, "/api/v1/detections", |it| it["rule_id"] == SHELL_RULE);
     assert_eq!(detection["agent_id"], agent.id());
     let incident = only(&testbed, "/api/v1/incidents", |it| it["state"] == "open");
     assert_eq!(incident["incident_id"], detection["incident_id"]);
@@ -61,7 +46,7 @@ fn judge(mut testbed: Testbed, mut agent: Agent) {
     assert_eq!(command["detection_id"], detection["detection_id"]);
 
     let id = incident["incident_id"].as_str().unwrap();
-    let timeline = items(&testbed, &format!("/api/v1/incidents/{id}/timeline"));
+    let timeline = testbed.items(&format!("/api/v1/incidents/{id}/timeline")).unwrap();
     for kind in ["detection", "command", "receipt"] {
         let count = timeline.iter().filter(|it| it["kind"] == kind).count();
         assert_eq!(count, 1, "`{kind}` in {timeline:?}");

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use cordon_tests::{
     activity::Deed,
-    binary::Program,
-    child::{Launch, Output, degraded},
+    child::{Output, degraded},
     testbed::{Agent, SOON, Testbed},
     wait,
 };
@@ -14,20 +13,9 @@ use serde_json::Value;
 
 const A_WHILE: Duration = Duration::from_secs(60);
 
-/// "Shell with a socket as its standard input and output".
-const RULE: &str = "2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6";
-
 /// Has `cordon` do something.
 fn cordon(testbed: &Testbed, arguments: &[&str]) -> Output {
-    let data = |name: &str| testbed.collector().data().join(name);
-    let token = std::fs::read_to_string(data("admin.token")).unwrap();
-    Launch::new("cordon", Program::Cordon.path().unwrap())
-        .env("CORDON_URL", testbed.api().url())
-        .env("CORDON_CA", data("pki/authority.pem"))
-        .env("CORDON_TOKEN", token.trim())
-        .args(arguments)
-        .run(SOON)
-        .unwrap()
+    testbed.cordon().unwrap().args(arguments).run(SOON).unwrap()
 }
 
 /// The one object that it prints.
@@ -60,13 +48,7 @@ fn gate<'a>(incident: &'a Value, phase: &str) -> &'a Value {
 fn incident() -> (Testbed, Agent, String) {
     let testbed = Testbed::start().unwrap();
     let agent = testbed.agent("web-1").unwrap();
-    let rules = testbed.api().get("/api/v1/rules").unwrap();
-    let rules = rules["items"].as_array().unwrap();
-    testbed.collector().arm(rules.iter().find(|it| it["rule_id"] == RULE).unwrap()).unwrap();
-    wait::until_so("the agent has the keyring that arms the rule", SOON, || {
-        agent.log().is_ok_and(|it| it.contains("took keyring (2, 2)"))
-    })
-    .unwrap();
+    testbed.arm_shell_rule(&agent).unwrap();
     agent.does(Deed::CaughtShell, "shell", 1, A_WHILE).unwrap();
     let id = wait::until("the kill is answered for", SOON, || {
         let commands = testbed.api().get("/api/v1/commands").map_err(|it| it.to_string())?;

@@ -7,15 +7,12 @@ use cordon_tests::{
     activity::Deed,
     binary::Program,
     child::{Launch, Output, degraded},
-    testbed::{SOON, Testbed},
+    testbed::{SHELL_RULE, SOON, Testbed},
     wait,
 };
 use serde_json::{Value, json};
 
 const A_WHILE: Duration = Duration::from_secs(60);
-
-/// "Shell with a socket as its standard input and output".
-const RULE: &str = "2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6";
 
 fn rule(id: &str, logsource: &str, image: &str) -> String {
     format!(
@@ -130,23 +127,20 @@ fn what_a_collector_stored_gives_the_same_detection_again() {
     agent.does(Deed::SocketShell, "shell", 1, A_WHILE).unwrap();
     wait::until_so("the shell is detected", SOON, || {
         let list = testbed.api().get("/api/v1/detections").unwrap();
-        list["items"].as_array().unwrap().iter().any(|it| it["rule_id"] == RULE)
+        list["items"].as_array().unwrap().iter().any(|it| it["rule_id"] == SHELL_RULE)
     })
     .unwrap();
     let events = testbed.folder().join("stored.json");
-    let data = testbed.collector().data();
-    let token = std::fs::read_to_string(data.join("admin.token")).unwrap();
-    let search = Launch::new("cordon", Program::Cordon.path().unwrap())
-        .args(["event", "search", "--since", "1h", "--limit", "10000", "--output", "json"])
-        .env("CORDON_URL", format!("https://{}", testbed.collector().addresses().api))
-        .env("CORDON_CA", data.join("pki/authority.pem"))
-        .env("CORDON_TOKEN", token.trim());
+    let search = testbed
+        .cordon()
+        .unwrap()
+        .args(["event", "search", "--since", "1h", "--limit", "10000", "--output", "json"]);
     wait::until_so("the shell is in the lake", SOON, || {
         let stored = search.run(SOON).unwrap().expect_success().unwrap();
         put(&events, stored.as_bytes());
         let found = run(&["--events", events.to_str().unwrap()]);
         assert_eq!(found.code(), 0, "{}", found.stderr);
-        matches(&found).iter().any(|(_, rule)| rule == RULE)
+        matches(&found).iter().any(|(_, rule)| rule == SHELL_RULE)
     })
     .unwrap();
 }

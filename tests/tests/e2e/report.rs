@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use cordon_tests::{
     activity::Deed,
-    binary::Program,
-    child::{Launch, degraded},
+    child::degraded,
     testbed::{SOON, Testbed},
     wait,
 };
@@ -13,17 +12,10 @@ use serde_json::Value;
 
 const A_WHILE: Duration = Duration::from_secs(60);
 
-/// "Shell with a socket as its standard input and output".
-const RULE: &str = "2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6";
-
 /// The report in a form, as `cordon report` prints it.
 fn printed(testbed: &Testbed, incident: &str, format: &str) -> String {
-    let data = testbed.collector().data();
-    let token = std::fs::read_to_string(data.join("admin.token")).unwrap();
-    Launch::new("cordon-report", Program::Cordon.path().unwrap())
-        .env("CORDON_URL", testbed.api().url())
-        .env("CORDON_CA", data.join("pki/authority.pem"))
-        .env("CORDON_TOKEN", token.trim())
+    let report = testbed.cordon().unwrap();
+    report
         .args(["report", incident, "--format", format])
         .run(SOON)
         .unwrap()
@@ -38,13 +30,7 @@ fn a_killed_shell_is_written_up_with_its_proof_its_times_and_its_parents() {
     }
     let testbed = Testbed::start().unwrap();
     let agent = testbed.agent("web-1").unwrap();
-    let rules = testbed.api().get("/api/v1/rules").unwrap();
-    let rule = rules["items"].as_array().unwrap().iter().find(|it| it["rule_id"] == RULE).unwrap();
-    testbed.collector().arm(rule).unwrap();
-    wait::until_so("the agent has the keyring that arms the rule", SOON, || {
-        agent.log().is_ok_and(|it| it.contains("took keyring (2, 2)"))
-    })
-    .unwrap();
+    testbed.arm_shell_rule(&agent).unwrap();
     agent.does(Deed::CaughtShell, "shell", 1, A_WHILE).unwrap();
 
     let report = wait::until("the report has the receipt and the shell's end", A_WHILE, || {

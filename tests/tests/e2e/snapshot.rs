@@ -1,69 +1,41 @@
 //! A host says what it is, sealed: ordered over REST, taken, carried up over a crash, exported, verified
 //! without a collector, and not believed after a single byte has changed.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::Path};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use cordon_shared::{
-    command::{
-        Command, Delivery,
-        action::{Action, SnapshotProfile},
-        target::{Target, Tree},
-    },
-    entropy::SystemEntropy,
-    id::{AgentId, CommandId, ProcessKey},
-    keyring::author,
-    time::{Clock, SystemClock},
+    command::action::{Action, SnapshotProfile},
+    id::ProcessKey,
     wire,
 };
 use cordon_tests::{
-    binary::Program,
     child::{Launch, Output, degraded},
     proxy::{Direction, Link, Proxy},
+    responder::{self, Responder},
     testbed::{Agent, SOON, Testbed},
     wait,
 };
 use serde_json::{Value, json};
 
-/// A responder with a key of her own.
-struct Responder<'a> {
+/// A responder at work.
+struct Scene<'a> {
     testbed: &'a Testbed,
-    folder: PathBuf,
+    bob: Responder,
 }
 
-impl<'a> Responder<'a> {
-    /// Makes her key, and has root sign a keyring that she is in.
-    fn new(testbed: &'a Testbed) -> Self {
-        let it = Self { testbed, folder: testbed.folder().join("bob") };
-        let folder = it.folder.display().to_string();
-        it.run(&["key", "new", "--name", "bob", "--out", &folder]).expect_success().unwrap();
-        let public = fs::read_to_string(it.folder.join("bob.pub")).unwrap();
-        let public = public.lines().next().unwrap();
-        let member = format!(
-            "\n[[members.key]]\nkey = \"{public}\"\nholder = \"bob\"\nrole = \"responder\"\n\
-             holder_kind = \"file\"\nexpires = \"2100-01-01T00:00:00Z\"\n"
-        );
-        let signed = testbed
-            .collector()
-            .sign_keyring(|draft| draft.replace("\nversion = 1\n", "\nversion = 2\n") + &member);
-        signed.unwrap();
-        it
+impl<'a> Scene<'a> {
+    /// Once the agent knows her.
+    fn new(testbed: &'a Testbed, agent: &Agent) -> Self {
+        let [bob] = responder::respond(testbed, ["bob"]).unwrap();
+        agent.knows_the_second_keyring().unwrap();
+        Self { testbed, bob }
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let data = |name: &str| self.testbed.collector().data().join(name);
-        let token = fs::read_to_string(data("admin.token")).unwrap();
-        Launch::new("cordon", Program::Cordon.path().unwrap())
-            .env("CORDON_URL", self.testbed.api().url())
-            .env("CORDON_CA", data("pki/authority.pem"))
-            .env("CORDON_TOKEN", token.trim())
-            .env("CORDON_PROFILE", self.folder.join("profile.toml"))
-            .args(arguments)
-            .run(SOON)
-            .unwrap()
+        let profile = self.testbed.folder().join("bob/profile.toml");
+        let cordon = self.testbed.cordon().unwrap().env("CORDON_PROFILE", profile);
+        cordon.args(arguments).run(SOON).unwrap()
     }
 
     /// What a verb prints as JSON, its exit code, and what it said.
@@ -75,42 +47,16 @@ impl<'a> Responder<'a> {
 
     /// Orders a snapshot of this agent; gives the command's id.
     fn order(&self, agent: &Agent, processes: Vec<ProcessKey>) -> String {
-        let host = self.testbed.api().host(agent.id()).unwrap();
-        let text = |field: &str| host[field].as_str().unwrap().to_owned();
-        let target = Target {
-            agent: AgentId::parse(agent.id()).unwrap(),
-            host_name: text("name"),
-            host_tier: text("tier"),
-        };
-        let tree = Tree::new(vec![target]).unwrap();
-        let now = SystemClock.now();
-        let command = Command {
-            id: CommandId::random(&SystemClock, &SystemEntropy),
-            incident: None,
-            targets: tree.root(),
-            issued: now,
-            not_before: now.saturating_sub(Duration::from_secs(10)),
-            expires: now.saturating_add(Duration::from_secs(600)),
-            lease: None,
-            preconditions: Vec::new(),
-            supersedes: None,
-            citation: None,
-            overrides: Vec::new(),
-            is_dry_run: false,
-            reason: "look before it is cleaned".to_owned(),
-            action: Action::Snapshot {
-                profile: SnapshotProfile::Triage,
-                processes,
-                bytes_max: 64 << 20,
-            },
-        };
-        let key = author::read_key(&self.folder.join("bob.key")).unwrap();
-        let signed = wire::command::sign(&command, &key);
-        let proof = tree.proofs().next().unwrap().1;
-        let delivery = wire::command::encode_delivery(&Delivery { signed, proof });
-        let offered = json!({ "agent_id": agent.id(), "delivery": base64(&delivery) });
-        self.testbed.api().post("/api/v1/commands", &offered).unwrap();
-        command.id.to_string()
+        let profile = SnapshotProfile::Triage;
+        let action = Action::Snapshot { profile, processes, bytes_max: 64 << 20 };
+        let target = responder::target(self.testbed, agent.id()).unwrap();
+        let delivery = responder::signed(action, target, &self.bob.key().unwrap(), |it| {
+            it.reason = "look before it is cleaned".to_owned();
+        });
+        let delivery = STANDARD.encode(wire::command::encode_delivery(&delivery.unwrap()));
+        let offered = json!({ "agent_id": agent.id(), "delivery": delivery });
+        let taken = self.testbed.api().post("/api/v1/commands", &offered).unwrap();
+        taken["command_id"].as_str().unwrap().to_owned()
     }
 
     /// Waits until a command has its receipt; gives the command.
@@ -136,30 +82,6 @@ impl<'a> Responder<'a> {
     }
 }
 
-/// RFC 4648; the test's own, since it is outside of the program.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut word = [0; 4];
-        word[1..=chunk.len()].copy_from_slice(chunk);
-        let word = u32::from_be_bytes(word);
-        for index in 0..4 {
-            let letter = usize::try_from(word >> (18 - 6 * index) & 63).unwrap();
-            let is_there = index <= chunk.len();
-            text.push(if is_there { char::from(LETTERS[letter]) } else { '=' });
-        }
-    }
-    text
-}
-
-fn knows_the_keyring(agent: &Agent) {
-    wait::until_so("the agent has the keyring that names the responder", SOON, || {
-        agent.log().is_ok_and(|it| it.contains("took keyring (2, 2)"))
-    })
-    .unwrap();
-}
-
 /// How an entry was judged.
 fn state(shown: &[Value], name: &str) -> String {
     let it = shown.iter().find(|it| it["name"] == name);
@@ -173,8 +95,7 @@ fn a_snapshot_is_ordered_taken_exported_and_verified_and_one_flipped_byte_is_nam
     }
     let testbed = Testbed::start().unwrap();
     let agent = testbed.agent("web-1").unwrap();
-    let bob = Responder::new(&testbed);
-    knows_the_keyring(&agent);
+    let bob = Scene::new(&testbed, &agent);
     let sleeper = agent.inside(Launch::new("sleeper", "sleep").args(["300"]));
     let sleeper = sleeper.start(testbed.logs()).unwrap();
     // It is of the host from when it sleeps: before that it is a shell on its way in.
@@ -183,7 +104,7 @@ fn a_snapshot_is_ordered_taken_exported_and_verified_and_one_flipped_byte_is_nam
         fs::read_to_string(&comm).is_ok_and(|it| it.trim() == "sleep")
     })
     .unwrap();
-    let command = bob.order(&agent, vec![key_of(sleeper.pid())]);
+    let command = bob.order(&agent, vec![responder::process(sleeper.pid()).unwrap()]);
     let receipt = bob.receipt(&command);
     assert_eq!(receipt["verdict"], "complete", "{receipt}");
     let id = bob.held(&command);
@@ -223,13 +144,6 @@ fn a_snapshot_is_ordered_taken_exported_and_verified_and_one_flipped_byte_is_nam
     assert!(said.contains("processes.jsonl"), "{said}");
 }
 
-fn key_of(pid: u32) -> ProcessKey {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let (_, rest) = stat.rsplit_once(')').unwrap();
-    let start_ticks = rest.split_ascii_whitespace().nth(19).unwrap().parse().unwrap();
-    ProcessKey { pid, start_ticks }
-}
-
 /// A person unpacks it with the tools that every system has.
 fn contents(folder: &Path, container: &Path, sleeper: u32) {
     let tar = Launch::new("tar", "tar").args(["--zstd", "-tf"]).args([container]);
@@ -260,8 +174,7 @@ fn an_upload_goes_on_after_the_agent_was_killed_in_the_middle() {
     let testbed = Testbed::start().unwrap();
     let proxy = Proxy::start(testbed.collector().addresses().sessions).unwrap();
     let mut agent = testbed.agent_as("web-1", |plan| plan.sessions = proxy.address()).unwrap();
-    let bob = Responder::new(&testbed);
-    knows_the_keyring(&agent);
+    let bob = Scene::new(&testbed, &agent);
     // Shells, whose executables make several chunks.
     let script = ["-c", "sleep 300; true"];
     let sleepers = ["one", "two", "three", "four"].map(|name| {
@@ -269,7 +182,8 @@ fn an_upload_goes_on_after_the_agent_was_killed_in_the_middle() {
     });
     // So slow that a container does not get through before the agent is killed.
     proxy.set(Direction::ToTarget, Link::Throttled { bytes_per_s: 200_000 });
-    let command = bob.order(&agent, sleepers.iter().map(|it| key_of(it.pid())).collect());
+    let command = bob
+        .order(&agent, sleepers.iter().map(|it| responder::process(it.pid()).unwrap()).collect());
     bob.receipt(&command);
     wait::until_so("a part of the container has arrived", SOON, || part(&testbed) > 0).unwrap();
     agent.kill().unwrap();

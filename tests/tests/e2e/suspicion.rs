@@ -4,26 +4,17 @@ use std::time::Duration;
 
 use cordon_tests::{
     activity::Deed,
-    binary::Program,
-    child::{Launch, Output, degraded},
-    testbed::{SOON, Testbed},
+    child::{Output, degraded},
+    testbed::{SHELL_RULE, SOON, Testbed},
     wait,
 };
 use serde_json::Value;
 
 const A_WHILE: Duration = Duration::from_secs(60);
 
-/// "Shell with a socket as its standard input and output".
-const RULE: &str = "2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6";
-
 fn run(testbed: &Testbed, arguments: &[&str]) -> Output {
-    let data = testbed.collector().data();
-    let token = std::fs::read_to_string(data.join("admin.token")).unwrap();
-    let launch = Launch::new("cordon", Program::Cordon.path().unwrap())
-        .env("CORDON_URL", format!("https://{}", testbed.collector().addresses().api))
-        .env("CORDON_CA", data.join("pki/authority.pem"))
-        .env("CORDON_TOKEN", token.trim());
-    launch.args(["--output", "json"]).args(arguments).run(SOON).unwrap()
+    let cordon = testbed.cordon().unwrap().args(["--output", "json"]);
+    cordon.args(arguments).run(SOON).unwrap()
 }
 
 fn json(testbed: &Testbed, arguments: &[&str]) -> Vec<Value> {
@@ -64,7 +55,7 @@ fn what_is_suppressed_is_counted_and_opens_no_incident() {
     }
     let testbed = Testbed::start().unwrap();
     let agent = testbed.agent("web-1").unwrap();
-    let suppress = ["detection", "suppress", RULE, "--host", agent.id(), "--owner", "bob"];
+    let suppress = ["detection", "suppress", SHELL_RULE, "--host", agent.id(), "--owner", "bob"];
     let more = ["--until", "1h", "--reason", "a test"];
     let made = json(&testbed, &[&suppress[..], &more[..]].concat());
     assert_eq!(made[0]["is_active"], true);

@@ -8,10 +8,9 @@ use cordon_shared::{
     command::{
         Command, Delivery,
         action::{Action, ProcessTarget},
-        target::{Target, Tree},
+        target::Target,
     },
     crypto::signing::SigningKey,
-    entropy::SystemEntropy,
     id::{AgentId, CommandId, ProcessKey},
     time::{Clock as _, SystemClock},
     wire,
@@ -47,20 +46,12 @@ impl Scene {
         let agent = testbed.agent("web-1").unwrap();
         let [bob] = responder::respond(&testbed, ["bob"]).unwrap();
         let victim = Launch::new("victim", "sleep").args(["600"]).start(testbed.logs()).unwrap();
-        wait::until_so("the agent has the keyring that names the responder", SOON, || {
-            agent.log().is_ok_and(|it| it.contains("took keyring (2, 2)"))
-        })
-        .unwrap();
+        agent.knows_the_second_keyring().unwrap();
         Self { testbed, agent, bob, victim }
     }
 
     fn host(&self) -> Target {
-        let host = self.testbed.api().host(self.agent.id()).unwrap();
-        Target {
-            agent: AgentId::parse(self.agent.id()).unwrap(),
-            host_name: host["name"].as_str().unwrap().to_owned(),
-            host_tier: host["tier"].as_str().unwrap().to_owned(),
-        }
+        responder::target(&self.testbed, self.agent.id()).unwrap()
     }
 
     fn suspend(&self) -> Action {
@@ -68,7 +59,7 @@ impl Scene {
     }
 
     fn is_stopped(&self) -> bool {
-        stat(self.victim.pid()).0 == "T"
+        responder::stat(self.victim.pid()).unwrap().0 == "T"
     }
 
     /// Writes a command of these bytes for this agent into the collector's database.
@@ -146,45 +137,17 @@ impl Scene {
     }
 }
 
-/// State and start time, of proc(5).
-fn stat(pid: u32) -> (String, u64) {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = text.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    (fields[0].to_owned(), fields[19].parse().unwrap())
-}
-
 fn key(pid: u32) -> ProcessKey {
-    ProcessKey { pid, start_ticks: stat(pid).1 }
+    responder::process(pid).unwrap()
 }
 
-/// A command for one host, signed.
 fn signed(
     action: Action,
     target: Target,
     by: &SigningKey,
     change: impl FnOnce(&mut Command),
 ) -> Delivery {
-    let tree = Tree::new(vec![target]).unwrap();
-    let now = SystemClock.now();
-    let mut command = Command {
-        id: CommandId::random(&SystemClock, &SystemEntropy),
-        incident: None,
-        targets: tree.root(),
-        issued: now,
-        not_before: now.saturating_sub(Duration::from_secs(10)),
-        expires: now.saturating_add(Duration::from_secs(300)),
-        lease: None,
-        preconditions: Vec::new(),
-        supersedes: None,
-        citation: None,
-        overrides: Vec::new(),
-        is_dry_run: false,
-        reason: String::new(),
-        action,
-    };
-    change(&mut command);
-    let proof = tree.proofs().next().unwrap().1;
-    Delivery { signed: wire::command::sign(&command, by), proof }
+    responder::signed(action, target, by, change).unwrap()
 }
 
 #[test]

@@ -98,18 +98,11 @@ fn f_7_a_full_disk_under_the_collector_stops_the_acks_and_loses_nothing() {
     rows.must_conserve(&generated).unwrap();
 }
 
-/// "Shell with a socket as its standard input and output".
-const RULE: &str = "2a4c7d0e-6b51-4f39-9d7a-5c1e8f20b3a6";
-
-fn items(testbed: &Testbed, path: &str) -> Vec<Value> {
-    testbed.api().get(path).unwrap()["items"].as_array().unwrap().clone()
-}
-
 /// How often each detection was counted, and how many commands there are.
 fn counts(testbed: &Testbed) -> (Vec<Value>, usize) {
-    let found = items(testbed, "/api/v1/detections");
+    let found = testbed.items("/api/v1/detections").unwrap();
     let counts = found.iter().map(|it| it["count"].clone()).collect();
-    (counts, items(testbed, "/api/v1/commands").len())
+    (counts, testbed.items("/api/v1/commands").unwrap().len())
 }
 
 #[test]
@@ -120,13 +113,7 @@ fn f_7_a_full_disk_under_the_collector_does_not_stop_the_answer() {
     let disk = Disk::ext4(96 << 20).unwrap();
     let mut testbed = Testbed::start_on(Some(&disk.path().join("collector"))).unwrap();
     let mut agent = testbed.agent("web-1").unwrap();
-    let rules = items(&testbed, "/api/v1/rules");
-    let rule = rules.iter().find(|it| it["rule_id"] == RULE).unwrap();
-    testbed.collector().arm(rule).unwrap();
-    wait::until_so("the agent has the keyring that arms the rule", SOON, || {
-        agent.log().is_ok_and(|it| it.contains("took keyring (2, 2)"))
-    })
-    .unwrap();
+    testbed.arm_shell_rule(&agent).unwrap();
     disk.fill(0).unwrap();
     disk_is(&testbed, 1.0);
     // The doer fails unless its shell was killed.
@@ -136,7 +123,7 @@ fn f_7_a_full_disk_under_the_collector_does_not_stop_the_answer() {
     disk.relieve().unwrap();
     disk_is(&testbed, 0.0);
     wait::until_so("the receipt is in the journal", SOON, || {
-        items(&testbed, "/api/v1/commands").iter().all(|it| it["state"] == "closed")
+        testbed.items("/api/v1/commands").unwrap().iter().all(|it| it["state"] == "closed")
     })
     .unwrap();
     // What was judged before it was stored is known when it comes again.
