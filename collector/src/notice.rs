@@ -4,6 +4,7 @@
 //! for a reader: one that falls behind by [`NOTICES_MAX`] misses some and is told how many. Nothing
 //! is kept: the lake and the store are the truth.
 
+mod found;
 mod trouble;
 
 use std::{sync::Arc, time::Duration};

@@ -324,9 +324,9 @@ impl Watch {
             }
             if gathered.news == News::Opened {
                 Count::Incidents.add(1);
-                news::incident(&self.parts.board, detection, gathered);
+                self.parts.board.opened(detection, gathered.incident);
             }
-            news::detection(&self.parts.board, detection, gathered);
+            self.parts.board.found(detection, gathered.detection, gathered.incident);
         }
         issued.iter().for_each(|it| news::command(&self.parts.board, it));
         Ok(())

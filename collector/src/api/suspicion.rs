@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
-use cordon_shared::{detection::Detection, id::ProcessUid, time::Timestamp};
-use serde_json::json;
+use cordon_shared::{id::ProcessUid, time::Timestamp};
 
 use super::{Api, ApiError, agent::find, detection, view};
 use crate::{
     auth::Principal,
-    notice::Board,
-    store::{Gathered, News},
+    store::News,
     suspicion::{self, Report},
 };
 
@@ -43,40 +41,9 @@ pub(super) async fn report(
     let by = api.by(&principal);
     let (found, gathered) =
         suspicion::take(&api.store, &report, &by, (&*api.clock, &*api.entropy)).await?;
-    post(&api.board, &found, &gathered);
-    Ok(Json(detection::detection(&api.store.detection(found.id).await?)))
-}
-
-/// Tells those who watch now, in the form that the watch has for what rules find.
-fn post(board: &Board, detection: &Detection, gathered: &Gathered) {
-    let incident = gathered.incident.map(|it| it.to_string());
-    let rule = &detection.rule;
     if gathered.news == News::Opened {
-        let json = json!({
-            "incident_id": incident,
-            "title": rule.title,
-            "severity": rule.severity.as_str(),
-            "state": "open",
-            "host_id": detection.host.to_string(),
-            "agent_id": detection.agent.to_string(),
-        });
-        board.post("incident", json.to_string());
+        api.board.opened(&found, gathered.incident);
     }
-    let json = json!({
-        "detection_id": gathered.detection.to_string(),
-        "rule_id": rule.id,
-        "rule_sha256": rule.sha256.to_string(),
-        "title": rule.title,
-        "severity": rule.severity.as_str(),
-        "techniques": rule.techniques,
-        "agent_id": detection.agent.to_string(),
-        "host_id": detection.host.to_string(),
-        "incident_id": incident,
-        "event_id": null,
-        "reported_by": detection.basis.reporter(),
-        "process_uid": detection.subject.as_ref().map(|it| it.uid.to_string()),
-        "summary": detection.summary,
-        "last": detection.at.to_string(),
-    });
-    board.post("detection", json.to_string());
+    api.board.found(&found, gathered.detection, gathered.incident);
+    Ok(Json(detection::detection(&api.store.detection(found.id).await?)))
 }

@@ -1,21 +1,17 @@
 //! Notices for those who watch now, as JSON. Names of fields are those of the REST API; what a notice
-//! leaves out is read there by its id.
+//! leaves out is read there by its id. Those of what was found are the board's own
+//! ([`Board::found`]): people find things too.
 
 use std::sync::Arc;
 
 use cordon_shared::{
     arrival::Arrival,
-    detection::Detection,
     event::receipt::{Receipt, Refusal},
     ocsf::{self, Context},
 };
 use serde_json::json;
 
-use crate::{
-    notice::Board,
-    response::reconcile::Claim,
-    store::{Gathered, NewCommand},
-};
+use crate::{notice::Board, response::reconcile::Claim, store::NewCommand};
 
 /// Every event of a page, as OCSF.
 pub(super) fn events(board: &Board, arrivals: &[Arc<Arrival>]) {
@@ -32,39 +28,6 @@ pub(super) fn events(board: &Board, arrivals: &[Arc<Arrival>]) {
             board.post("event", ocsf::json::to_string(event, &context));
         }
     }
-}
-
-pub(super) fn detection(board: &Board, detection: &Detection, gathered: &Gathered) {
-    let rule = &detection.rule;
-    let json = json!({
-        "detection_id": gathered.detection.to_string(),
-        "rule_id": rule.id,
-        "rule_sha256": rule.sha256.to_string(),
-        "title": rule.title,
-        "severity": rule.severity.as_str(),
-        "techniques": rule.techniques,
-        "agent_id": detection.agent.to_string(),
-        "host_id": detection.host.to_string(),
-        "incident_id": gathered.incident.map(|it| it.to_string()),
-        "event_id": detection.basis.event().map(|it| it.to_string()),
-        "reported_by": detection.basis.reporter(),
-        "process_uid": detection.subject.as_ref().map(|it| it.uid.to_string()),
-        "summary": detection.summary,
-        "last": detection.at.to_string(),
-    });
-    board.post("detection", json.to_string());
-}
-
-pub(super) fn incident(board: &Board, detection: &Detection, gathered: &Gathered) {
-    let json = json!({
-        "incident_id": gathered.incident.map(|it| it.to_string()),
-        "title": detection.rule.title,
-        "severity": detection.rule.severity.as_str(),
-        "state": "open",
-        "host_id": detection.host.to_string(),
-        "agent_id": detection.agent.to_string(),
-    });
-    board.post("incident", json.to_string());
 }
 
 pub(super) fn command(board: &Board, new: &NewCommand) {

@@ -6,7 +6,7 @@ use super::{
     WireError, bytes,
     command::{file_from, file_to, process_from, process_to},
     event::{clock_from, clock_to},
-    kinds, optional, refuse, required,
+    kinds, optional, refuse, required, signed,
 };
 use crate::{
     crypto::signing::{PublicKey, SignatureError, SignedBytes, SigningKey},
@@ -46,6 +46,12 @@ pub fn peek(signed: &SignedBytes) -> Result<Receipt, OpenError> {
         Some(wire) => Ok(from_wire(&wire)?),
         None => Err(SignatureError::NotCanonical { wanted: RECEIPT }.into()),
     }
+}
+
+/// Reads a receipt that was proved when it was kept; nothing when its bytes do not read.
+#[must_use]
+pub fn kept(bytes: &[u8]) -> Option<Receipt> {
+    peek(&signed::decode(bytes).ok()?).ok()
 }
 
 fn to_wire(it: &Receipt) -> v1::Receipt {

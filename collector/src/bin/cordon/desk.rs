@@ -4,7 +4,7 @@
 //! The collector only carries: the bytes that are signed here are those that the agent verifies. Each
 //! host gets a command of its own, so that its receipt is its own.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -29,15 +29,15 @@ use crate::{
     client::Client,
     command::fleet::segment,
     failure::{Failure, Why},
-    render,
+    render, wait,
 };
 
 /// How long an order may be on its way.
 const LIFETIME: Duration = Duration::from_secs(600);
 /// How long receipts are waited for: a host that is connected answers within a few seconds.
 const RECEIPT_WITHIN: Duration = Duration::from_secs(30);
-/// How often it is looked for one.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often it is looked for what is under way.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Hosts, and commands, that are looked through for a name.
 pub(crate) const ITEMS_MAX: usize = 10_000;
 
@@ -228,22 +228,17 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// The collector's.
     pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
-        let until = SystemClock.boottime().saturating_add(self.within);
         let _shown = render::wait("waiting for the receipts");
-        loop {
+        let look = || {
             for it in &mut self.issued {
                 if it.verdict.is_none() {
                     let path = format!("/api/v1/commands/{}", segment(&it.command_id)?);
                     *it = self.client.get(&path, &Vec::new())?;
                 }
             }
-            let is_done = self.issued.iter().all(|it| it.verdict.is_some());
-            if is_done || SystemClock.boottime() >= until {
-                return Ok(());
-            }
-            // Nobody unparks it: this is a pause between two looks.
-            thread::park_timeout(LOOK_EVERY);
-        }
+            Ok(self.issued.iter().all(|it| it.verdict.is_some()).then_some(()))
+        };
+        wait::until(self.within, LOOK_EVERY, look).map(drop)
     }
 }
 

@@ -9,6 +9,7 @@ mod failure;
 mod key;
 mod profile;
 mod render;
+mod wait;
 
 use std::process::ExitCode;
 

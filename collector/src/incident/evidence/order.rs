@@ -61,8 +61,7 @@ impl Order {
         if command.is_dry_run || row.verdict.as_deref() == Some("planned") {
             return None;
         }
-        let receipt = row.receipt.as_ref().and_then(|it| wire::signed::decode(it).ok());
-        let receipt = receipt.and_then(|it| wire::receipt::peek(&it).ok());
+        let receipt = row.receipt.as_deref().and_then(wire::receipt::kept);
         let findings = receipt.map(|it| it.findings).unwrap_or_default();
         let hits = findings.iter().filter_map(|it| usize::try_from(it.question).ok());
         let is_over = match row.state {

@@ -11,7 +11,7 @@ use rustix::{
 use super::{
     attributes,
     place::{Place, differs, failed, held},
-    take::{aside, create, shelf},
+    take::{aside, create, drop_name, shelf},
 };
 use crate::containment::{
     files::{FilesError, TEXT_BYTES_MAX, without_line},
@@ -53,11 +53,6 @@ pub(super) fn uncut(
     exchange(kept, (None, after), &text, true, entry)?;
     drop_name(&shelf);
     shelf.sync()
-}
-
-fn drop_name(place: &Place) {
-    // What is left over is tidied at the next start.
-    let _left = unlinkat(&place.folder, place.name.as_slice(), AtFlags::empty());
 }
 
 /// What a file must be to be replaced: device and inode where they are known, and its digest.

@@ -62,8 +62,8 @@ pub(super) fn take(quarantine: &Path, file: &FileIs, entry: LedgerId) -> Result<
     place.sync()
 }
 
-fn drop_name(shelf: &Place) {
-    // What is left over is tidied at the next start.
+/// Removes a name of the quarantine; what is left over is tidied at the next start.
+pub(super) fn drop_name(shelf: &Place) {
     let _left = unlinkat(&shelf.folder, shelf.name.as_slice(), AtFlags::empty());
 }
 

@@ -1,9 +1,11 @@
-//! Waiting until something is so, by looking again.
+//! Waiting until something is so, or the demo has failed.
 
 use std::{thread, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use cordon_shared::time::{Clock as _, SystemClock};
+
+use crate::wait;
 
 /// Pause between two looks: what it adds to the times that the demo shows.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -15,20 +17,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) fn until<T>(
     what: &str,
     within: Duration,
-    mut look: impl FnMut() -> anyhow::Result<Option<T>>,
+    look: impl FnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<T> {
-    let begin = SystemClock.boottime();
-    loop {
-        let is_over = SystemClock.boottime().since(begin) >= within;
-        if let Some(found) = look().with_context(|| format!("wait until {what}"))? {
-            return Ok(found);
-        }
-        if is_over {
-            bail!("waited {} s until {what}", within.as_secs());
-        }
-        // Nobody unparks this thread; waking early only means looking once more.
-        thread::park_timeout(PAUSE);
-    }
+    let found = wait::until(within, PAUSE, look).with_context(|| format!("wait until {what}"))?;
+    found.with_context(|| format!("waited {} s until {what}", within.as_secs()))
 }
 
 /// Lets time pass, so that something is under way.

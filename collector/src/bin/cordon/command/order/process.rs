@@ -1,8 +1,9 @@
 //! A process, found in what its host has told: the newest of that name in this boot, still running as
 //! far as is known, with the start time and the digest that the command is bound to.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
+use anyhow::anyhow;
 use cordon_collector::api::view;
 use cordon_shared::{
     command::{
@@ -11,7 +12,7 @@ use cordon_shared::{
     },
     digest::Sha256,
     id::ProcessKey,
-    time::{Clock as _, SystemClock, Timestamp},
+    time::Timestamp,
 };
 use serde_json::Value;
 
@@ -21,17 +22,15 @@ use crate::{
         order::{Process, Which},
     },
     client::Client,
-    desk::Desk,
+    desk::{Desk, LOOK_EVERY},
     failure::{Failure, Why},
-    render,
+    render, wait,
 };
 
 /// Events that are looked through for a pid, newest first (chosen: a few seconds of questions).
 const EVENTS_MAX: usize = 5_000;
 /// How long an event may take into the lake (chosen: twice its interval).
 const FILED_WITHIN: Duration = Duration::from_secs(5);
-/// How often it is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What is known of a process.
 struct Found {
@@ -69,15 +68,15 @@ pub(super) fn order(
 /// Looks for as long as an event may be on its way into the lake: a detection is told before its event
 /// can be searched for.
 fn find(client: &Client, host: &view::Host, which: &Which) -> anyhow::Result<Found> {
-    let until = SystemClock.boottime().saturating_add(FILED_WITHIN);
-    loop {
-        let found = look(client, host, which)?;
-        if found.is_ok() || SystemClock.boottime() >= until {
-            return found.map_err(Into::into);
+    let mut missed = None;
+    let found = wait::until(FILED_WITHIN, LOOK_EVERY, || match look(client, host, which)? {
+        Ok(found) => Ok(Some(found)),
+        Err(why) => {
+            missed = Some(why);
+            Ok(None)
         }
-        // Nobody unparks it: this is a pause between two looks.
-        thread::park_timeout(LOOK_EVERY);
-    }
+    });
+    found?.ok_or_else(|| missed.map_or_else(|| anyhow!("nobody looked"), Into::into))
 }
 
 fn look(
